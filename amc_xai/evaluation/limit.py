@@ -1,0 +1,62 @@
+"""How much of what is possible was reached: accuracies beside a limit known for each SNR."""
+
+import csv
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from amc_xai.errors import UserError
+
+ACCURACIES = ("modulation_accuracy", "snr_accuracy", "joint_accuracy")
+
+Limits = dict[float, dict[str, float]]
+
+
+def read_limits(path: str | Path) -> Limits:
+    """Read ``limits.csv`` as ``{snr in dB: {column: value}}``, sorted by SNR; empty cells are left out.
+
+    Raises ``UserError`` if the file or its column ``snr`` is missing, or a cell is not a number.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"limits: there is no file '{path}'.")
+    limits: Limits = {}
+    with open(path, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            try:
+                snr = float(row.pop("snr"))
+                values = {name: float(cell) for name, cell in row.items() if cell not in ("", None)}
+            except (KeyError, ValueError, TypeError) as error:
+                raise UserError(
+                    f"limits: '{path}' must have a column snr and numbers in every cell ({error})."
+                ) from error
+            limits[snr] = {name: value for name, value in values.items() if math.isfinite(value)}
+    return dict(sorted(limits.items()))
+
+
+def share_of_limit(
+    counts: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    snrs: np.ndarray,
+    limits: Mapping[float, Mapping[str, float]],
+) -> dict[str, float]:
+    """Accuracy divided by the limit's, for each of ``ACCURACIES`` that the limit speaks of.
+
+    ``counts`` maps a name to (right (S,), frames (S,)), as ``accuracy_counts_by_snr`` gives them; ``limits``
+    maps an SNR in dB to accuracies (0..1), as ``read_limits`` gives them. Both sides are means over the same
+    frames: those at SNRs that have a limit, weighted as the frames are spread. Above 1 by luck, or where the
+    limit was worked out for other frames than these.
+    """
+    shares = {}
+    for name in ACCURACIES:
+        right, frames = counts[name]
+        reached = possible = 0.0
+        for snr, limit in limits.items():
+            if name not in limit:
+                continue
+            here = np.isclose(snrs, snr, rtol=0, atol=1e-6)
+            reached += float(right[here].sum())
+            possible += float(frames[here].sum()) * limit[name]
+        if possible > 0:
+            shares[name] = reached / possible
+    return shares
