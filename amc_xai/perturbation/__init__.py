@@ -1,0 +1,31 @@
+"""Where to mask an image (selectors) and how (operators)."""
+
+from importlib import import_module
+
+_HOME = {
+    "View": "view",
+    "PerturbationPlan": "plan",
+    "Ranking": "masks",
+    "masked_count": "masks",
+    "rank_pixels": "masks",
+    "lowest_ranked": "masks",
+    "Selector": "selectors",
+    "RankedSelector": "selectors",
+    "Top": "selectors",
+    "Bottom": "selectors",
+    "Random": "selectors",
+    "Operator": "operators",
+    "Zero": "operators",
+}
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> object:
+    # Resolved on first use: importing the package, or asking for --help, must not import torch.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

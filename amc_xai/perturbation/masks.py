@@ -1,0 +1,157 @@
+"""Masks of an exact number of pixels: count them, rank them, cut the ranking.
+
+Constellation images take few grey levels (log-scaled counts), so a percentile threshold removes whole levels:
+"the faintest 1 %" can mean most of the lit pixels. Here every pixel gets a rank of its own, ties are broken
+by a seeded draw, and a mask takes exactly the number of pixels that was asked for.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from amc_xai.errors import UserError
+
+# SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): the step
+# between two states and the two multipliers of the finaliser, as signed 64-bit numbers.
+_STEP = 0x9E3779B97F4A7C15 - 2**64
+_FIRST = 0xBF58476D1CE4E5B9 - 2**64
+_SECOND = 0x94D049BB133111EB - 2**64
+
+
+def masked_count(lit: torch.Tensor, fraction: float) -> torch.Tensor:
+    """Return how many of ``lit`` pixels a fraction of them is.
+
+    The nearest whole number to ``fraction * lit`` (the product in float64, a half goes up), at least one
+    where any pixel is lit, never more than are lit.
+
+    Args:
+        lit: whole numbers of any shape, the lit pixels of each image.
+        fraction: above 0, at most 1.
+
+    Returns:
+        int64 of the same shape.
+
+    Raises:
+        UserError: ``fraction`` is outside (0, 1].
+    """
+    if not 0 < fraction <= 1:
+        raise UserError(
+            f"perturbation.fractions: {fraction} is not a fraction of the lit pixels; "
+            "give numbers above 0 and at most 1."
+        )
+    nearest = torch.floor(lit.to(torch.float64) * fraction + 0.5).to(torch.int64)
+    return torch.minimum(nearest.clamp(min=1), lit.to(torch.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """The allowed pixels of each image in order, lowest score first; sort once, cut at any count.
+
+    Attributes:
+        order: int64 (B, K), flat pixel of each rank; only the first ``size[b]`` places of row b count.
+        size: int64 (B,), the number of allowed pixels of each image.
+        pixels: the number of pixels P of an image.
+    """
+
+    order: torch.Tensor
+    size: torch.Tensor
+    pixels: int
+
+    def mask(self, count: torch.Tensor) -> torch.Tensor:
+        """Return bool (B, P), true on the ``count`` (B,) first pixels of each image.
+
+        Raises:
+            ValueError: a count is negative or larger than the number of allowed pixels.
+        """
+        if ((count < 0) | (count > self.size)).any():
+            raise ValueError("a count lies outside 0 .. the number of allowed pixels")
+        images, places = self.order.shape
+        device = self.order.device
+        chosen = torch.arange(places, device=device) < count[:, None]
+        first_pixel = torch.arange(images, device=device)[:, None] * self.pixels
+        mask = torch.zeros(images * self.pixels, dtype=torch.bool, device=device)
+        mask[(self.order + first_pixel)[chosen]] = True
+        return mask.view(images, self.pixels)
+
+    def cut(self, fraction: float) -> torch.Tensor:
+        """Return bool (B, P), true on ``masked_count(size, fraction)`` pixels of each image."""
+        return self.mask(masked_count(self.size, fraction))
+
+
+@torch.no_grad()
+def rank_pixels(
+    score: torch.Tensor | None,
+    allowed: torch.Tensor,
+    generator: torch.Generator,
+    *,
+    highest_first: bool = False,
+) -> Ranking:
+    """Rank the allowed pixels of each image by score, lowest first, ties in a uniformly random order.
+
+    The generator gives one 64-bit number for each image, in order, whatever the image holds. So the ranking
+    of an image depends on its pixels and its place in the generator's stream, not on its neighbours in the
+    batch, on how frames are cut into batches, or on the device.
+
+    Args:
+        score: (B, P), compared in float32; None makes all pixels tie.
+        allowed: bool (B, P).
+        generator: on the CPU, wherever the scores lie.
+        highest_first: rank the highest score first instead.
+
+    Raises:
+        UserError: an allowed pixel has a score that is not a number.
+    """
+    images, pixels = allowed.shape
+    device = allowed.device
+    seeds = torch.randint(-(2**63), 2**63 - 1, (images,), generator=generator).to(device)
+
+    # Only a few per cent of the pixels are lit: sort those alone, each image's in a row padded at its end.
+    flat = allowed.flatten().nonzero().squeeze(1)
+    first = torch.searchsorted(flat, torch.arange(images + 1, device=device) * pixels)
+    size = first.diff()
+    row = torch.repeat_interleave(torch.arange(images, device=device), size, output_size=flat.numel())
+    column = torch.arange(flat.numel(), device=device) - first[row]
+    pixel = flat - row * pixels
+
+    key = _random_bits(seeds[row], pixel) & 0xFFFFFFFF
+    if score is not None:
+        value = score.flatten()[flat].to(torch.float32)
+        if value.isnan().any():
+            raise UserError("The scores that rank the pixels hold values that are not numbers; give numbers.")
+        # One 64-bit key a pixel: the score above the 32 random bits that settle ties.
+        key += _sortable(-value if highest_first else value) << 32
+    places = int(size.max()) if images else 0
+    keys = torch.full((images, places), torch.iinfo(torch.int64).max, device=device)
+    keys[row, column] = key
+    by_place = torch.zeros((images, places), dtype=torch.int64, device=device)
+    by_place[row, column] = pixel
+    # Two in billions of pixels of one score draw the same bits; the stable sort orders even those one way.
+    return Ranking(by_place.gather(1, keys.argsort(dim=1, stable=True)), size, pixels)
+
+
+def lowest_ranked(
+    score: torch.Tensor, allowed: torch.Tensor, count: torch.Tensor, generator: torch.Generator
+) -> torch.Tensor:
+    """Return bool (B, P): exactly ``count`` (B,) allowed pixels of each image, those of the lowest score.
+
+    `rank_pixels` says how ties are broken, and with `Ranking.mask` what is raised; for several counts rank
+    once and cut the ranking.
+    """
+    return rank_pixels(score, allowed, generator).mask(count)
+
+
+def _sortable(value: torch.Tensor) -> torch.Tensor:
+    """Return int64 that sort as the float32 ``value`` do, within 32 bits."""
+    # Adding zero turns -0.0 into 0.0: the two are one value, and must tie.
+    bits = (value + 0.0).view(torch.int32)
+    # Of negative floats the larger bit pattern is the smaller number: flip all but the sign.
+    return (bits ^ ((bits >> 31) & 0x7FFFFFFF)).to(torch.int64)
+
+
+def _random_bits(seed: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+    """Return the 64-bit output at ``position`` of the SplitMix64 stream that starts at ``seed``."""
+    # Shifts of a signed number drag the sign along; the bitwise ands make them logical.
+    state = seed + (position + 1) * _STEP
+    state = (state ^ ((state >> 30) & (2**34 - 1))) * _FIRST
+    state = (state ^ ((state >> 27) & (2**37 - 1))) * _SECOND
+    return state ^ ((state >> 31) & (2**33 - 1))

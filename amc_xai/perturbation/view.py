@@ -1,0 +1,71 @@
+"""One batch as a perturbation sees it: the frames, their images, and what links the two."""
+
+from dataclasses import dataclass, field
+
+import torch
+
+from amc_xai.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A batch of frames, the images drawn from them, and what is known about both.
+
+    Attributes:
+        iq: frames (B, 2, L), channel 0 = I and 1 = Q; None where the source yields images only.
+        image: (B, C, H, W), zero where nothing was drawn.
+        channels: the C names of the image's channels.
+        cells: per channel the flat pixel (row * W + column) of each drawn point, int64 (B, K), -1 for a point
+            outside the image. A channel that is missing here has no known link from pixels to samples.
+        symbol_instants: sample index of each symbol, int64 (B, N), -1 where there is none; None if unknown.
+        reference_mask: bool (B, C, H, W), the mask that a matched control has to match; None if there is
+            none.
+        score_map: (B, C, H, W), what ranks the pixels in a map-driven selector; None if there is none.
+
+    Raises:
+        ValueError: the image isn't (B, C, H, W) with one name for each channel, or an optional map differs
+            from it in shape.
+    """
+
+    iq: torch.Tensor | None
+    image: torch.Tensor
+    channels: list[str]
+    cells: dict[str, torch.Tensor] = field(default_factory=dict)
+    symbol_instants: torch.Tensor | None = None
+    reference_mask: torch.Tensor | None = None
+    score_map: torch.Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.image.ndim != 4 or self.image.shape[1] != len(self.channels):
+            raise ValueError(
+                f"an image of shape {tuple(self.image.shape)} is not (B, C, H, W) "
+                f"with the channels {self.channels}"
+            )
+        for name in ("reference_mask", "score_map"):
+            tensor = getattr(self, name)
+            if tensor is not None and tensor.shape != self.image.shape:
+                raise ValueError(f"{name} has shape {tuple(tensor.shape)}, the image {tuple(self.image.shape)}")
+
+    def index(self, channel: str) -> int:
+        """Return the place of ``channel`` among the image's channels; raise UserError if it has none."""
+        if channel not in self.channels:
+            raise UserError(
+                f"perturbation.channels: the image has no channel {channel!r}; "
+                f"choose from {', '.join(self.channels)}."
+            )
+        return self.channels.index(channel)
+
+    def intensity(self, channel: str) -> torch.Tensor:
+        """Return the pixels of one channel, flat: (B, H * W)."""
+        return self.image[:, self.index(channel)].flatten(1)
+
+    def lit(self, channel: str) -> torch.Tensor:
+        """Return which pixels of one channel are lit (above zero): bool (B, H * W)."""
+        return self.intensity(channel) > 0
+
+    def place(self, channel: str, pixels: torch.Tensor) -> torch.Tensor:
+        """Return bool (B, C, H, W) that is ``pixels`` (bool (B, H * W)) in one channel, false in the rest."""
+        pixels = pixels.unflatten(1, self.image.shape[2:])
+        mask = torch.zeros(self.image.shape, dtype=torch.bool, device=pixels.device)
+        mask[:, self.index(channel)] = pixels
+        return mask
