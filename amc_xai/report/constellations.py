@@ -1,0 +1,175 @@
+"""Pictures of constellations: classes by SNR, and frames beside their masked twins."""
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from amc_xai.report.gallery import Gallery
+from amc_xai.report.style import DPI, LOUD, MUTED, VERMILION, decibels, new_figure, snr_label, styled
+
+COLORMAP = "inferno"
+FAINTEST = 0.25  # least brightness of a lit pixel, so that it shows on the dark ground
+MASKED_FRAMES = 6
+_TWIN_PIXELS = 240  # about what a picture in ``masked_twins`` has on paper
+
+
+def brightness(image: np.ndarray) -> np.ndarray:
+    """One image (H, W) scaled for the eye: 0 stays 0, lit pixels lie in ``FAINTEST``..1, 1 at the maximum."""
+    lit = image > 0
+    top = image.max(initial=0)
+    return np.where(lit, FAINTEST + (1 - FAINTEST) * image / (top if top > 0 else 1), 0.0)
+
+
+def pooled(image: np.ndarray, size: int) -> np.ndarray:
+    """Shrink (H, W) by the least whole factor that brings it to ``size``, keeping each block's maximum.
+
+    Averaging, or dropping every other pixel, would lose single lit pixels on a page.
+    """
+    height, width = image.shape
+    factor = -(-max(height, width) // size)
+    padded = np.zeros((-(-height // factor) * factor, -(-width // factor) * factor), image.dtype)
+    padded[:height, :width] = image
+    return padded.reshape(padded.shape[0] // factor, factor, -1, factor).max(axis=(1, 3))
+
+
+@styled
+def constellation_grid(gallery: Gallery, channel: str, *, snr_definition: str | None = None) -> Figure:
+    """Rows = classes, columns = SNRs; in each cell the first frame of both, I to the right and Q upwards.
+
+    Every image is scaled to its own maximum. A vermilion frame marks a modulation named wrongly. The gid of
+    each image is ``<class>|<SNR>``.
+    """
+    c = _channel(gallery, channel)
+    classes = list(dict.fromkeys(gallery.modulation.tolist()))
+    snrs = sorted(set(gallery.snr.tolist()))
+    inch = float(np.clip(8.4 / len(snrs), 0.42, 1.25))
+    figure = new_figure(inch * len(snrs) + 1.3, inch * len(classes) + 1.25)
+    axes = figure.add_subplot()
+    cells: dict[tuple[int, int], int] = {}
+    for g in range(len(gallery.snr)):
+        cells.setdefault((classes.index(gallery.modulation[g]), snrs.index(gallery.snr[g])), g)
+    colours = colormaps[COLORMAP]
+    ground = colours(0.0)
+    wrong = False
+    for (row, column), g in sorted(cells.items()):
+        picture = pooled(brightness(gallery.image[g, c]), int(0.85 * inch * DPI))
+        # y runs downwards here (the first class is on top), but Q must point up: origin="lower" by hand.
+        axes.imshow(
+            picture[::-1],
+            cmap=colours,
+            vmin=0,
+            vmax=1,
+            extent=(column - 0.48, column + 0.48, row + 0.48, row - 0.48),
+            interpolation="nearest",
+            gid=f"{gallery.modulation[g]}|{gallery.snr[g]:g}",
+        )
+        if gallery.modulation_predicted is not None and gallery.modulation_predicted[g] != gallery.modulation[g]:
+            wrong = True
+            axes.add_patch(
+                Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fill=False, edgecolor=VERMILION, linewidth=1.6)
+            )
+    _bare(axes)
+    axes.set(xlim=(-0.5, len(snrs) - 0.5), ylim=(len(classes) - 0.5, -0.5), aspect="equal")
+    axes.set_xticks(range(len(snrs)), [decibels(snr) for snr in snrs])
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xlabel(snr_label(snr_definition))
+    of = f" ({channel})" if len(gallery.channels) > 1 else ""
+    axes.set_title(f"Constellations as the network sees them{of}")
+    notes = [Patch(facecolor=ground, edgecolor=ground, label=f"I to the right, Q upwards{_half_width(gallery)}")]
+    if wrong:
+        notes.append(Patch(facecolor="none", edgecolor=VERMILION, linewidth=1.6, label="modulation named wrongly"))
+    figure.legend(handles=notes, loc="outside lower center", ncols=2, fontsize=9, labelcolor=MUTED)
+    return figure
+
+
+@styled
+def masked_twins(gallery: Gallery, channel: str, *, snr_definition: str | None = None) -> Figure:
+    """Frames close up: the original in grey, then a copy a selector with the masked pixels in a loud colour.
+
+    At most ``MASKED_FRAMES`` frames: one a class, evenly over the classes, each at its highest SNR. Each
+    row is cut to the square, centred as the image is, that holds all lit or masked pixels. The gid of each
+    picture is ``<frame>|<selector>`` or ``<frame>|original``.
+    """
+    c = _channel(gallery, channel)
+    chosen = chosen_frames(gallery)
+    selectors = list(gallery.masks)
+    inch = float(np.clip(8.8 / (len(selectors) + 1), 1.15, 1.9))
+    figure = new_figure(inch * (len(selectors) + 1) + 1.7, (inch + 0.06) * len(chosen) + 1.0)
+    grid = figure.subplots(len(chosen), len(selectors) + 1, squeeze=False)
+    for row, g in enumerate(chosen):
+        masks = {selector: gallery.masks[selector][g, c] for selector in selectors}
+        window = _window(np.logical_or.reduce([gallery.image[g, c] > 0, *masks.values()]))
+        grey = pooled(brightness(gallery.image[g, c])[window], _TWIN_PIXELS)
+        picture = np.repeat(grey[..., None], 3, axis=-1)
+        for column, selector in enumerate([None, *selectors]):
+            axes = grid[row][column]
+            shown = picture.copy()
+            if selector is not None:
+                shown[pooled(masks[selector][window], _TWIN_PIXELS)] = LOUD
+            axes.imshow(shown, origin="lower", interpolation="nearest", gid=f"{g}|{selector or 'original'}")
+            _bare(axes)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            if row == 0:
+                axes.set_title(selector or "original", loc="center", fontsize=10)
+        grid[row][0].set_ylabel(_caption(gallery, g), rotation=0, ha="right", va="center", fontsize=9, labelpad=8)
+    of = f" of channel {channel}" if len(gallery.channels) > 1 else ""
+    share = "" if np.isnan(gallery.mask_fraction) else f": {100 * gallery.mask_fraction:g} % of lit pixels"
+    figure.suptitle(f"What each selector masks{of}{share}", fontsize=11, fontweight="bold")
+    name = snr_label(snr_definition).removesuffix(" (dB)")
+    note = Patch(facecolor=LOUD, label=f"masked pixel; dB of {name}")
+    figure.legend(handles=[note], loc="outside lower center", fontsize=9, labelcolor=MUTED)
+    return figure
+
+
+def chosen_frames(gallery: Gallery) -> list[int]:
+    """Indices of the frames that ``masked_twins`` shows."""
+    best: dict[str, int] = {}
+    for g, modulation in enumerate(gallery.modulation.tolist()):
+        if modulation not in best or gallery.snr[g] > gallery.snr[best[modulation]]:
+            best[modulation] = g
+    frames = list(best.values())
+    if len(frames) <= MASKED_FRAMES:
+        return frames
+    return [frames[i] for i in np.linspace(0, len(frames) - 1, MASKED_FRAMES).round().astype(int)]
+
+
+def _channel(gallery: Gallery, channel: str) -> int:
+    return gallery.channels.tolist().index(channel)
+
+
+def _window(used: np.ndarray) -> tuple[slice, slice]:
+    """The smallest centred square with a border of two pixels that holds every used pixel."""
+    margins = []
+    for axis, length in enumerate(used.shape):
+        lines = np.flatnonzero(used.any(axis=1 - axis))
+        margins.append(min(lines[0], length - 1 - lines[-1]) if lines.size else 0)
+    margin = max(0, int(min(margins)) - 2)
+    return slice(margin, used.shape[0] - margin), slice(margin, used.shape[1] - margin)
+
+
+def _half_width(gallery: Gallery) -> str:
+    return (
+        "" if np.isnan(gallery.extent) else f", each from \N{MINUS SIGN}{gallery.extent:g} to {gallery.extent:g}"
+    )
+
+
+def _caption(gallery: Gallery, g: int) -> str:
+    lines = [f"{gallery.modulation[g]}, {decibels(gallery.snr[g])} dB"]
+    if gallery.modulation_predicted is not None and gallery.snr_predicted is not None:
+        said = [f"{gallery.modulation_predicted[g]}", f"{decibels(gallery.snr_predicted[g])} dB"]
+        if gallery.confidence is not None:
+            said = [
+                f"{text} ({100 * share:.0f} %)" for text, share in zip(said, gallery.confidence[g], strict=True)
+            ]
+        lines += [f"named {said[0]},", said[1]]
+    return "\n".join(lines)
+
+
+def _bare(axes: Axes) -> None:
+    axes.grid(False)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)

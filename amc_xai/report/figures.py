@@ -1,0 +1,90 @@
+"""Every figure that the files of a run folder allow, in one order."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from amc_xai.evaluation.confusion import confusion_matrices
+from amc_xai.evaluation.limit import Limits, read_limits
+from amc_xai.evaluation.metrics import load_metrics
+from amc_xai.evaluation.predictions import Predictions
+from amc_xai.report.accuracy import accuracy_by_snr, confusion_figure, f1_by_class
+from amc_xai.report.constellations import constellation_grid, masked_twins
+from amc_xai.report.gallery import Gallery
+from amc_xai.report.history import training_curves
+from amc_xai.report.perturbation import pis_by_fraction
+from amc_xai.report.run_files import read_history, read_pis, run_folder_of
+from amc_xai.report.style import decibels, snr_label, write_figure
+
+
+def draw_figures(run_folder: str | Path) -> list[Path]:
+    """Write ``figures/*.png`` from the files present in ``run_folder``; return their paths in reading order.
+
+    ``predictions.npz`` gives accuracy_by_snr (with ``limits.csv`` where present), confusion_modulation and
+    confusion_snr; ``metrics.json`` f1_by_class, and the name of the SNR axes; ``history.jsonl``
+    training_curves; ``pis.csv`` pis_by_fraction; ``gallery.npz`` constellations and, with masks,
+    constellations_masked (with ``_<channel>`` appended if there are several). Each file is written by
+    write-then-rename. Raises ``UserError`` if the folder is missing or a file in it is broken.
+    """
+    folder = run_folder_of(run_folder)
+    return [write_figure(figure, folder / "figures" / f"{name}.png") for name, figure in build_figures(folder)]
+
+
+def build_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
+    """Yield (file name without suffix, figure), one at a time so that only one is held."""
+    metrics = load_metrics(folder / "metrics.json") if (folder / "metrics.json").exists() else None
+    definition = metrics.get("snr_definition") if metrics else None
+    if (folder / "predictions.npz").exists():
+        limits = read_limits(folder / "limits.csv") if (folder / "limits.csv").exists() else None
+        yield from _prediction_figures(Predictions.load(folder / "predictions.npz"), definition, limits)
+    if metrics and metrics.get("by_class"):
+        yield "f1_by_class", f1_by_class(metrics)
+    if (folder / "history.jsonl").exists() and (epochs := read_history(folder / "history.jsonl")):
+        yield "training_curves", training_curves(epochs)
+    if (folder / "pis.csv").exists() and (rows := read_pis(folder / "pis.csv")):
+        yield "pis_by_fraction", pis_by_fraction(rows)
+    if (folder / "gallery.npz").exists():
+        gallery = Gallery.load(folder / "gallery.npz")
+        if len(gallery.snr):
+            yield from _gallery_figures(gallery, definition)
+
+
+def _prediction_figures(
+    predictions: Predictions, definition: str | None, limits: Limits | None
+) -> Iterator[tuple[str, Figure]]:
+    counts = confusion_matrices(predictions)
+    if (predictions.snr_label >= 0).any():
+        figure = accuracy_by_snr(predictions, snr_definition=definition, limits=limits)
+        yield "accuracy_by_snr", figure
+    if counts.modulation.any():
+        yield (
+            "confusion_modulation",
+            confusion_figure(
+                counts.modulation,
+                predictions.modulations.tolist(),
+                title="Which modulation is taken for which",
+                quantity="modulation",
+            ),
+        )
+    if counts.snr.any():
+        order = np.argsort(predictions.snrs)
+        yield (
+            "confusion_snr",
+            confusion_figure(
+                counts.snr[np.ix_(order, order)],
+                [decibels(snr) for snr in predictions.snrs[order]],
+                title="Which SNR is taken for which",
+                quantity=snr_label(definition),
+            ),
+        )
+
+
+def _gallery_figures(gallery: Gallery, definition: str | None) -> Iterator[tuple[str, Figure]]:
+    for stem, draw in (("constellations", constellation_grid), ("constellations_masked", masked_twins)):
+        if draw is masked_twins and not gallery.masks:
+            continue
+        for channel in gallery.channels.tolist():
+            name = f"{stem}_{channel}" if len(gallery.channels) > 1 else stem
+            yield name, draw(gallery, channel, snr_definition=definition)

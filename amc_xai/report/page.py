@@ -1,0 +1,191 @@
+"""``report.html``: a whole run on one page that needs nothing but itself."""
+
+import base64
+import math
+from collections.abc import Iterable, Mapping
+from html import escape
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from amc_xai.errors import UserError
+from amc_xai.evaluation.metrics import chance, load_metrics
+from amc_xai.files import replacing
+from amc_xai.report.page_parts import CAPTIONS, PAGE
+from amc_xai.report.run_files import TEXT_COLUMNS, PisRow, read_pis, run_folder_of
+from amc_xai.report.style import decibels, snr_label
+from amc_xai.report.table import HEADLINE, percent, percent_interval
+
+DASH = "\N{EN DASH}"
+
+
+def write_page(run_folder: str | Path) -> Path:
+    """Write ``report.html`` into ``run_folder`` by write-then-rename and return its path.
+
+    It holds the headline numbers, the figures that lie in ``figures/`` (draw them first, with
+    ``draw_figures``), the tables by SNR, by class and of masking, and the overrides of
+    ``.hydra/overrides.yaml``; what isn't there is left out. Raises ``UserError`` if the folder is missing or
+    holds neither numbers nor figures.
+    """
+    folder = run_folder_of(run_folder)
+    metrics = load_metrics(folder / "metrics.json") if (folder / "metrics.json").exists() else None
+    pis = read_pis(folder / "pis.csv") if (folder / "pis.csv").exists() else []
+    pictures = _pictures(folder / "figures")
+    if metrics is None and not pis and not pictures:
+        raise UserError(
+            f"run_folder: '{folder}' holds nothing to report on; "
+            "a report needs metrics.json, pis.csv or figures/*.png."
+        )
+    sections = []
+    if metrics is not None:
+        sections.append(_section("Result", _headline(metrics)))
+    sections += [_section("Figures", "".join(map(_figure, pictures)))] if pictures else []
+    if metrics is not None:
+        sections.append(_section("By SNR", _by_snr(metrics)))
+        sections.append(_section("By modulation", _by_class(metrics)))
+    sections += [_section("What masking costs", _masking(pis))] if pis else []
+    sections.append(_section("Overrides in force", _overrides(folder / ".hydra" / "overrides.yaml")))
+    page = PAGE.replace("{{title}}", escape(folder.resolve().name)).replace("{{body}}", "\n".join(sections))
+    path = folder / "report.html"
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{body}</section>" if body else ""
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[str]], *, text_columns: int = 1) -> str:
+    """An HTML table; the first ``text_columns`` columns are text, the others numbers."""
+
+    def line(cells: Iterable[str], tag: str) -> str:
+        opening = (f"<{tag} class=text>" if i < text_columns else f"<{tag}>" for i in count())
+        filled = (f"{start}{escape(cell)}</{tag}>" for cell, start in zip(cells, opening, strict=False))
+        return f"<tr>{''.join(filled)}</tr>"
+
+    body = "".join(line(row, "td") for row in rows)
+    return f"<div class=wide><table><thead>{line(header, 'th')}</thead><tbody>{body}</tbody></table></div>"
+
+
+def _number(value: float | None, places: int = 3) -> str:
+    return (
+        DASH if value is None or not math.isfinite(value) else f"{value:.{places}f}".replace("-", "\N{MINUS SIGN}")
+    )
+
+
+def _headline(metrics: Mapping[str, Any]) -> str:
+    guess, intervals, shares = chance(metrics), metrics["interval95"], metrics.get("share_of_limit")
+    header = ["Accuracy", "Reached", "95 % interval", "Chance"] + (["Of the limit"] if shares else [])
+    rows = []
+    for name, label in HEADLINE.items():
+        row = [label, percent(metrics[name]), percent_interval(intervals.get(name)), percent(guess[name])]
+        rows.append(row + ([percent(shares.get(name))] if shares else []))
+    others = []
+    for name, label, places in (
+        ("modulation_f1_macro", "Modulation F1, macro mean", 3),
+        ("snr_f1_macro", "SNR F1, macro mean", 3),
+        ("snr_mae_db", "Mean SNR error (dB)", 2),
+    ):
+        interval = intervals.get(name)
+        bounds = DASH if interval is None else " to ".join(_number(bound, places) for bound in interval)
+        others.append([label, _number(metrics[name], places), bounds])
+    classes = f"{len(metrics['by_class'])} modulations and {len(metrics['by_snr'])} SNRs"
+    note = f"<p>{metrics['frames']:,} frames of {classes}; SNR is {escape(_snr_name(metrics))}.</p>"
+    return note + _table(header, rows) + _table(["Score", "Reached", "95 % interval"], others)
+
+
+def _snr_name(metrics: Mapping[str, Any]) -> str:
+    return snr_label(metrics.get("snr_definition")).removesuffix(" (dB)")
+
+
+def _by_snr(metrics: Mapping[str, Any]) -> str:
+    header = [snr_label(metrics.get("snr_definition")), "Frames", "Modulation", "SNR", "Joint"]
+    rows = [
+        [decibels(row["snr"]), f"{row['frames']:,}", *(percent(row[name]) for name in HEADLINE)]
+        for row in sorted(metrics["by_snr"], key=lambda row: row["snr"])
+    ]
+    return _table(header, rows)
+
+
+def _by_class(metrics: Mapping[str, Any]) -> str:
+    # Recall and modulation_accuracy are one number: one column.
+    rows = [
+        [
+            row["modulation"],
+            f"{row['frames']:,}",
+            *(_number(row[name]) for name in ("precision", "recall", "f1")),
+        ]
+        for row in metrics["by_class"]
+    ]
+    return _table(["Modulation", "Frames", "Precision", "Recall", "F1"], rows)
+
+
+def _masking(rows: list[PisRow]) -> str:
+    columns = [name for name in TEXT_COLUMNS if any(row[name] for row in rows)]
+    numbers = [
+        (name, label, render)
+        for name, label, render in (
+            ("nominal_fraction", "Masked, nominal", percent),
+            ("lit_fraction", "Lit pixels masked", percent),
+            ("accuracy", "Accuracy after", percent),
+            ("drop", "Drop", percent),
+            ("pis_nominal", "PIS (nominal)", _number),
+            ("pis_lit", "PIS (lit)", _number),
+            ("control_drop", "Drop of the control", percent),
+            ("excess", "Excess over the control", percent),
+        )
+        if any(math.isfinite(row.get(name, math.nan)) for row in rows)
+    ]
+    header = [name.capitalize() for name in columns] + [label for _, label, _ in numbers]
+    body = []
+    for row in rows:
+        cells = [row[name] for name in columns]
+        for name, _, render in numbers:
+            value = row.get(name, math.nan)
+            text = DASH if not math.isfinite(value) else render(value)
+            low, high = row.get(f"{name}_low", math.nan), row.get(f"{name}_high", math.nan)
+            if math.isfinite(low) and math.isfinite(high):
+                bounds = (
+                    percent_interval((low, high)) if render is percent else f"{_number(low)} to {_number(high)}"
+                )
+                text += f" ({bounds.removesuffix(' %')})"
+            cells.append(text)
+        body.append(cells)
+    note = "<p>PIS is the drop in accuracy divided by the masked share; brackets hold 95 % intervals.</p>"
+    return note + _table(header, body, text_columns=len(columns))
+
+
+def _overrides(path: Path) -> str:
+    if not path.exists():
+        return ""
+    overrides = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    if not overrides:
+        return "<p>None: the defaults.</p>"
+    return f"<pre>{escape(chr(10).join(map(str, overrides)))}</pre>"
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The PNGs of ``figures/`` in reading order; those not known here come last, by name."""
+    order = list(CAPTIONS)
+
+    def rank(path: Path) -> tuple[int, str]:
+        return (order.index(key) if (key := _kind(path.stem)) else len(order)), path.name
+
+    return sorted(folder.glob("[!.]*.png"), key=rank)
+
+
+def _kind(stem: str) -> str | None:
+    """The longest known figure name that ``stem`` is, or begins with (``constellations_<channel>``)."""
+    fits = [name for name in CAPTIONS if stem == name or stem.startswith(f"{name}_")]
+    return max(fits, key=len, default=None)
+
+
+def _figure(path: Path) -> str:
+    kind = _kind(path.stem)
+    caption = escape(CAPTIONS[kind] if kind else path.stem.replace("_", " "))
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    image = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
+    return f'<figure id="{escape(path.stem)}">{image}<figcaption>{caption}</figcaption></figure>'

@@ -1,0 +1,51 @@
+"""The fixed parts of ``report.html``: its frame, its look, and a caption for each figure."""
+
+# In the order in which a reader wants them.
+CAPTIONS = {
+    "accuracy_by_snr": "Accuracy at each SNR. Bands: 95 % intervals; dotted: chance; dashed: the limit.",
+    "confusion_modulation": "Which modulation is taken for which; each row adds up to 100 %.",
+    "confusion_snr": "Which SNR is taken for which; each row adds up to 100 %.",
+    "f1_by_class": "F1 of every modulation; the grey line and band are the macro mean and its 95 % interval.",
+    "training_curves": "Training by epoch.",
+    "pis_by_fraction": "Accuracy after masking, and the Perturbation Impact Score, by masked share.",
+    "constellations": "What the network sees, by modulation and SNR; each image scaled to its own maximum.",
+    "constellations_masked": "Frames beside what each selector masks in them.",
+}
+
+PAGE = """<!doctype html>
+<html lang="en-GB">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>amc_xai: {{title}}</title>
+<style>
+:root { --ink: #1f2430; --muted: #5d6573; --ground: #ffffff; --line: #dfe3e9; --soft: #f5f6f8; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e9ef; --muted: #a2abba; --ground: #14171d; --line: #333a46; --soft: #1d222b; }
+}
+body { margin: 0 auto; max-width: 62rem; padding: 1.5rem 1rem 4rem; color: var(--ink);
+  background: var(--ground); font: 16px/1.55 system-ui, sans-serif; }
+h1 { font-size: 1.5rem; margin: 0 0 1.5rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; }
+p { color: var(--muted); }
+.wide { overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
+th, td { padding: .3rem .9rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th { color: var(--muted); font-weight: 600; }
+tbody tr:nth-child(even) { background: var(--soft); }
+.text { text-align: left; }
+figure { margin: 0 0 2rem; padding: .75rem; background: #ffffff;
+  border: 1px solid var(--line); border-radius: 8px; }
+figure img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+figcaption { color: #5d6573; font-size: .9rem; margin-top: .5rem; }
+pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px;
+  padding: .8rem 1rem; overflow-x: auto; }
+</style>
+</head>
+<body>
+<h1>amc_xai: {{title}}</h1>
+{{body}}
+</body>
+</html>
+"""

@@ -1,0 +1,109 @@
+"""One look for every figure: colours, labels, and how a figure is made and written."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from amc_xai.files import replacing
+
+DPI = 130
+INK = "#1f2430"
+MUTED = "#6b7280"
+GRID = "#e3e6eb"
+LOUD = (1.0, 0.16, 0.75)  # masked pixels: the one hue in a grey picture
+
+# Okabe and Ito's colours, told apart with every common form of colour blindness.
+BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
+SERIES = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C7A00")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # one fewer than colours, so that pairs repeat late
+TASKS = ("modulation", "snr", "joint")
+TASK_COLOURS = dict(zip(TASKS, (BLUE, VERMILION, GREEN), strict=True))
+TASK_MARKERS = dict(zip(TASKS, MARKERS, strict=False))
+TASK_NAMES = {"modulation": "Modulation", "snr": "SNR", "joint": "Joint (both right)"}
+
+_RC = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#9aa1ad",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 2.0,
+    "lines.markersize": 5.0,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+}
+
+P = ParamSpec("P")
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """This look for the length of a block, from matplotlib's own defaults: no matplotlibrc changes it.
+
+    Matplotlib's global settings are as before afterwards.
+    """
+    defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
+    with matplotlib.rc_context(defaults | _RC):
+        yield
+
+
+def styled(build: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Let ``build`` make its figure in this look."""
+
+    @wraps(build)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with look():
+            return build(*args, **kwargs)
+
+    return wrapper
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure (inches) on an Agg canvas, laid out so that no label is cut off."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def write_figure(figure: Figure, path: Path) -> Path:
+    """Write a PNG, cut to what is drawn, by write-then-rename; the same figure gives the same bytes."""
+    with look(), replacing(path) as temporary:
+        figure.savefig(temporary, dpi=DPI, bbox_inches="tight", pad_inches=0.12, metadata={"Software": None})
+    return path
+
+
+def snr_label(definition: str | None) -> str:
+    """The name of an SNR axis; ``definition`` as in ``metrics.json``."""
+    return {"es_n0": "Es/N0 (dB)", "sample": "SNR per sample (dB)"}.get(definition or "", "SNR (dB)")
+
+
+def decibels(value: float) -> str:
+    """An SNR as a tick label: ``-4``, ``2.5``, with a true minus sign."""
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
+
+
+def percent_axis(axes: Axes, which: str, *, full: bool = True) -> None:
+    """Label shares 0..1 on axis ``which`` ("x" or "y") in percent; ``full`` shows all of 0 to 100 %."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_formatter(lambda share, _: f"{100 * share:.3g}".replace("-", "\N{MINUS SIGN}"))
+    if full:
+        axes.set(**{f"{which}lim": (0, 1), f"{which}ticks": [0, 0.2, 0.4, 0.6, 0.8, 1.0]})
