@@ -1,0 +1,20 @@
+"""Where frames come from: the contract, the sources, the split, the batches."""
+
+from amc_xai.data.batches import evaluation_loader, training_loader
+from amc_xai.data.contracts import Batch, FrameSource
+from amc_xai.data.split import Split, stratified_split, verify
+from amc_xai.data.split_hdf5 import SplitHdf5
+from amc_xai.data.synthetic import FreshBatches, Synthetic
+
+__all__ = [
+    "Batch",
+    "FrameSource",
+    "FreshBatches",
+    "Split",
+    "SplitHdf5",
+    "Synthetic",
+    "evaluation_loader",
+    "stratified_split",
+    "training_loader",
+    "verify",
+]

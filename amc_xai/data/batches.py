@@ -1,0 +1,99 @@
+"""Batches of frames: from a source on disk or in memory, or drawn afresh without end."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from amc_xai.data.contracts import Batch, FrameSource
+from amc_xai.errors import UserError
+
+Rates = Callable[[int], np.ndarray]
+
+
+class FrameSet(torch.utils.data.Dataset):
+    """Some frames of a source, read a whole batch at a time."""
+
+    def __init__(self, source: FrameSource, indices: np.ndarray):
+        self.source = source
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitems__(self, positions: list[int]) -> Batch:
+        index = self.indices[np.asarray(positions)]
+        return Batch(
+            self.source.read(index),
+            torch.from_numpy(self.source.modulation_index[index]),
+            torch.from_numpy(self.source.snr_index[index]),
+        )
+
+
+class TrainingBatches(Sampler[list[int]]):
+    """Positions of one epoch's batches, shuffled by (seed, epoch).
+
+    Set ``epoch`` before iterating; ``start`` skips the batches that an interrupted epoch already had.
+    ``rates(epoch)`` (a curriculum) gives the share of each SNR's frames that the epoch takes; ``snr`` (N,)
+    is the SNR label of each position. A last batch of a single frame is left out, since batch norm can't
+    train on it; over epochs every frame still gets its turn.
+    """
+
+    def __init__(self, snr: np.ndarray, batch_size: int, seed: int, rates: Rates | None = None):
+        self.snr, self.batch_size, self.seed, self.rates = snr, batch_size, seed, rates
+        self.epoch, self.start = 0, 0
+
+    def order(self) -> np.ndarray:
+        """The positions of this epoch in the order in which they are visited."""
+        generator = np.random.default_rng([self.seed, self.epoch])
+        order = generator.permutation(len(self.snr))
+        if self.rates is not None:
+            share = self.rates(self.epoch)[self.snr]
+            order = order[generator.random(len(order)) < share[order]]
+        spare = len(order) % self.batch_size == 1
+        return order[:-1] if spare else order
+
+    def __len__(self) -> int:
+        return -(-len(self.order()) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = self.order()
+        for begin in range(self.start * self.batch_size, len(order), self.batch_size):
+            yield order[begin : begin + self.batch_size].tolist()
+
+
+def training_loader(
+    source: FrameSource,
+    indices: np.ndarray,
+    batch_size: int,
+    seed: int,
+    rates: Rates | None = None,
+    workers: int = 0,
+) -> DataLoader:
+    """Shuffled batches of these frames; ``loader.batch_sampler`` is the :class:`TrainingBatches`.
+
+    Raises:
+        UserError: if there are fewer than two frames.
+    """
+    if len(indices) < 2:
+        raise UserError(f"dataset: training needs at least two frames, and the training part has {len(indices)}")
+    sampler = TrainingBatches(source.snr_index[indices], batch_size, seed, rates)
+    return DataLoader(
+        FrameSet(source, indices),
+        batch_sampler=sampler,
+        collate_fn=as_is,
+        num_workers=workers,
+        multiprocessing_context="spawn" if workers else None,
+        persistent_workers=workers > 0,
+    )
+
+
+def evaluation_loader(source: FrameSource, indices: np.ndarray, batch_size: int) -> DataLoader:
+    """These frames in ascending order, each once, the last batch as short as it comes."""
+    return DataLoader(FrameSet(source, indices), batch_size=batch_size, collate_fn=as_is)
+
+
+def as_is(batch: Batch) -> Batch:
+    """The frame set already returns whole batches."""
+    return batch

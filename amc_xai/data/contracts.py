@@ -1,0 +1,35 @@
+"""What every source of frames offers, and what a batch of them is."""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+
+
+class Batch(NamedTuple):
+    """Frames with their labels, all on one device; a label of -1 is unknown.
+
+    Shapes: ``iq`` (B, 2, L) float32, channel 0 = I and 1 = Q (or (B, C, H, W) from an image source);
+    ``modulation`` and ``snr`` (B,) int64, indices into the source's ``modulations`` and ``snrs``.
+    """
+
+    iq: torch.Tensor
+    modulation: torch.Tensor
+    snr: torch.Tensor
+
+
+class FrameSource(Protocol):
+    """A set of labelled frames whose labels can be had without touching a sample."""
+
+    modulations: list[str]
+    snrs: list[float]
+    samples_per_symbol: float | None
+    sample_rate: float | None
+    snr_definition: str
+    frame_length: int
+    modulation_index: np.ndarray
+    snr_index: np.ndarray
+
+    def read(self, indices: np.ndarray) -> torch.Tensor:
+        """Return the frames at ``indices`` (n,) as float32 (n, 2, L)."""
+        ...

@@ -1,0 +1,62 @@
+"""The network that answers both questions, and the classifier that takes raw I/Q."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+
+class Prediction(NamedTuple):
+    """Logits of both tasks: ``modulation`` (B, M) and ``snr`` (B, S)."""
+
+    modulation: torch.Tensor
+    snr: torch.Tensor
+
+
+class MultiTaskNetwork(nn.Module):
+    """Backbone -> extractor -> one head a task.
+
+    ``backbone`` maps the represented frames to shared features (B, F) and tells ``num_features``;
+    ``extractor(F)`` splits them in a pair of features for (modulation, SNR), each (B, T), and tells
+    ``num_features``; ``heads(T, classes)`` makes the last layers.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        extractor: Callable[[int], nn.Module],
+        modulation_head: Callable[[int, int], nn.Module],
+        snr_head: Callable[[int, int], nn.Module],
+        num_modulations: int,
+        num_snrs: int,
+    ):
+        super().__init__()
+        self.backbone = backbone
+        self.extractor = extractor(backbone.num_features)
+        self.modulation_head = modulation_head(self.extractor.num_features, num_modulations)
+        self.snr_head = snr_head(self.extractor.num_features, num_snrs)
+
+    def forward(self, x: torch.Tensor) -> Prediction:
+        modulation, snr = self.extractor(self.backbone(x))
+        return Prediction(self.modulation_head(modulation), self.snr_head(snr))
+
+
+class Classifier(nn.Module):
+    """Raw I/Q (B, 2, L) in, :class:`Prediction` over ``modulations`` and ``snrs`` out."""
+
+    def __init__(self, representation: nn.Module, network: nn.Module, modulations: list[str], snrs: list[float]):
+        super().__init__()
+        self.representation = representation
+        self.network = network
+        self.modulations = list(modulations)
+        self.snrs = [float(s) for s in snrs]
+
+    def forward(self, iq: torch.Tensor) -> Prediction:
+        return self.network(self.represent(iq))
+
+    @torch.no_grad()
+    def represent(self, iq: torch.Tensor) -> torch.Tensor:
+        """What the network sees, in full precision: autocast would round bin edges and counts."""
+        with torch.autocast(iq.device.type, enabled=False):
+            return self.representation(iq)

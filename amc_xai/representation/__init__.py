@@ -1,0 +1,6 @@
+"""From I/Q to what a network sees: batched tensor functions of one frame alone."""
+
+from amc_xai.representation.augmented import Augmented
+from amc_xai.representation.constellation import Constellation, normalise_power
+
+__all__ = ["Augmented", "Constellation", "normalise_power"]

@@ -1,0 +1,86 @@
+"""The constellation diagram: a two-dimensional histogram of a frame's I/Q points, batched on the device."""
+
+import torch
+from torch import nn
+
+from amc_xai.errors import UserError
+from amc_xai.representation.histogram import draw_cells, gaussian_smooth, pixel_cells
+
+
+def normalise_power(iq: torch.Tensor) -> torch.Tensor:
+    """Scale each frame (B, 2, L) to unit mean power I^2 + Q^2; a frame of zeros stays as it is."""
+    power = iq.square().sum(1).mean(-1)
+    return iq * torch.where(power > 0, power, 1).rsqrt()[:, None, None]
+
+
+class Constellation(nn.Module):
+    """I/Q (B, 2, L) -> one histogram of the trajectory, (B, 1, ``image_size``, ``image_size``) float32.
+
+    Args:
+        image_size: height and width in pixels.
+        extent: half the width of the square that is drawn, in units of the (normalised) amplitude; or
+            ``"quantile"`` for the 99.5 % quantile of the frame's own max(|I|, |Q|).
+        power_normalise: scale each frame to unit mean power first.
+        log: draw log(1 + count) instead of the count.
+        smoothing: standard deviation of a Gaussian blur in pixels; 0 leaves the counts as they are.
+
+    A frame's image depends on that frame alone. Row 0 is the most negative Q, column 0 the most negative I.
+    """
+
+    channels: tuple[str, ...] = ("trajectory",)
+
+    def __init__(
+        self,
+        image_size: int = 64,
+        extent: float | str = 3.0,
+        power_normalise: bool = True,
+        log: bool = True,
+        smoothing: float = 0.0,
+    ):
+        super().__init__()
+        check_drawing(image_size, smoothing)
+        if isinstance(extent, str) and extent != "quantile":
+            raise UserError(f"representation.extent must be a positive number or quantile, not {extent!r}")
+        if not isinstance(extent, str) and not extent > 0:
+            raise UserError(f"representation.extent must be a positive number or quantile, not {extent}")
+        self.image_size = image_size
+        self.extent = extent
+        self.power_normalise = power_normalise
+        self.log = log
+        self.smoothing = smoothing
+
+    def output_shape(self, frame_length: int) -> tuple[int, int, int]:
+        """(C, H, W) of the images of frames of ``frame_length`` samples."""
+        return len(self.channels), self.image_size, self.image_size
+
+    def cells(self, iq: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Per channel, the flat pixel of each point that is drawn, (B, L) int64, -1 outside the picture."""
+        if self.power_normalise:
+            iq = normalise_power(iq)
+        extent = self.extent if not isinstance(self.extent, str) else quantile_extent(iq)
+        return {"trajectory": pixel_cells(iq[:, 0], iq[:, 1], extent, self.image_size)}
+
+    def draw(self, cells: dict[str, torch.Tensor], weights: dict[str, torch.Tensor] | None = None) -> torch.Tensor:
+        """The image (B, C, H, W) of points in these cells, each counting ``weights`` (1 where None)."""
+        image = torch.stack(
+            [draw_cells(cells[c], self.image_size, weights and weights[c], self.log) for c in self.channels],
+            1,
+        )
+        return gaussian_smooth(image, self.smoothing) if self.smoothing else image
+
+    def forward(self, iq: torch.Tensor) -> torch.Tensor:
+        return self.draw(self.cells(iq))
+
+
+def check_drawing(image_size: int, smoothing: float) -> None:
+    """Raise UserError unless a picture of this size and blur can be drawn."""
+    if image_size < 1:
+        raise UserError(f"representation.image_size must be 1 or more pixels, not {image_size}")
+    if smoothing < 0:
+        raise UserError(f"representation.smoothing must be 0 or more pixels, not {smoothing}")
+
+
+def quantile_extent(iq: torch.Tensor, share: float = 0.995) -> torch.Tensor:
+    """Half the width (B, 1) that holds ``share`` of each frame's points; 1 for a frame of zeros."""
+    reach = torch.quantile(iq.abs().amax(1), share, dim=-1, keepdim=True)
+    return torch.where(reach > 0, reach, 1)
