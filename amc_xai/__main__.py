@@ -1,0 +1,102 @@
+"""``python -m amc_xai``: compose the configuration, make the parts, run the task, return its objective."""
+
+import logging
+import os
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from amc_xai import config
+from amc_xai.errors import UserError
+from amc_xai.parts import make_parts, trusted_targets
+
+log = logging.getLogger("amc_xai")
+config.register()
+
+
+def config_folder() -> str:
+    """``conf/`` beside the package in a clone, inside the package when it is installed."""
+    package = Path(str(files("amc_xai")))
+    inside = package / "conf"
+    return str(inside if inside.is_dir() else package.parent / "conf")
+
+
+@hydra.main(
+    config_path=config_folder(), config_name="config", execution_whitelist=(*trusted_targets(), "logging.*")
+)
+def run(cfg: DictConfig) -> float | list[float] | None:
+    """One job: a single run, or one of a sweep, whose objective goes back to the sweeper."""
+    job = HydraConfig.get()
+    overrides = list(job.overrides.task)
+    try:
+        config.refuse_lone_search(job.runtime.choices, job.mode == RunMode.MULTIRUN, overrides)
+        config.check(cfg)
+        parts = make_parts(cfg, Path(job.runtime.output_dir), overrides)
+        task = hydra.utils.instantiate(
+            parts.config["task"], _convert_="all", _execution_whitelist_=trusted_targets()
+        )
+        return task(parts)
+    except Exception as error:
+        cause = user_error(error)
+        if cause is None:
+            raise
+        # In a sweep this line stands in the failed job's own log, where it happened.
+        log.error("%s", cause)
+        if job.mode == RunMode.RUN:
+            # Not the error itself: Hydra would write its traceback into the log.
+            raise SystemExit(1) from None
+        raise cause from None
+
+
+def user_error(error: BaseException | None) -> UserError | None:
+    """The user error behind ``error``: Hydra wraps what a part raises while it is instantiated."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__
+    return error
+
+
+def main() -> None:
+    """The console script: every foreseeable error ends in one sentence and exit code 1."""
+    # Hydra would print a traceback for an error in a job; this makes it raise instead.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        run()
+    except UserError:
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped by the user", file=sys.stderr)
+        sys.exit(130)
+    except (HydraException, OmegaConfBaseException) as error:
+        print(error, file=sys.stderr)
+        if isinstance(error.__cause__, OmegaConfBaseException):
+            print(error.__cause__, file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if not blames_run_folder(error):
+            raise
+        print(
+            f"hydra.run.dir: the run folder {error.filename} can't be written ({error.strerror}); "
+            "choose a folder that you may write to, such as hydra.run.dir=outputs/my_run",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+
+
+def blames_run_folder(error: OSError) -> bool:
+    """Whether Hydra itself failed to make the run folder, before the job began."""
+    traceback, frames = error.__traceback__, []
+    while traceback is not None:
+        frames.append(traceback.tb_frame.f_code.co_name)
+        traceback = traceback.tb_next
+    return "run_job" in frames and "run" in frames and frames[-1] in ("mkdir", "makedirs", "_save_config", "open")
+
+
+if __name__ == "__main__":
+    main()

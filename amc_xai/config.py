@@ -1,0 +1,109 @@
+"""The typed schema of the whole configuration, and the checks that cross its fields.
+
+Nothing here imports torch: ``--help``, ``--cfg`` and tab completion answer at once.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig
+
+from amc_xai.errors import UserError
+
+# Keys that describe this job rather than the trained network: a checkpoint never brings its own.
+OF_THE_JOB = ("task", "device", "checkpoint", "resume", "tracker")
+
+
+@dataclass
+class TrainerConfig:
+    """The ``trainer`` group: how long and how to train."""
+
+    _target_: str = "amc_xai.training.TrainerOptions"
+    epochs: int = MISSING
+    batch_size: int = MISSING
+    precision: str = MISSING
+    gradient_clip: float = MISSING
+    early_stopping: int | None = None
+    workers: int = 0
+
+
+@dataclass
+class Config:
+    """The top level. Groups are open, so that a user's own part may take keys of its own."""
+
+    seed: int = 0
+    device: str = "auto"
+    checkpoint: str | None = None
+    resume: str | None = None
+    task: dict[str, Any] = field(default_factory=dict)
+    dataset: dict[str, Any] = field(default_factory=dict)
+    split: dict[str, Any] = field(default_factory=dict)
+    representation: dict[str, Any] = field(default_factory=dict)
+    backbone: dict[str, Any] = field(default_factory=dict)
+    extractor: dict[str, Any] = field(default_factory=dict)
+    head: dict[str, Any] = field(default_factory=dict)
+    loss: dict[str, Any] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    scheduler: dict[str, Any] = field(default_factory=dict)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    perturbation: dict[str, Any] = field(default_factory=dict)
+    tracker: dict[str, Any] = field(default_factory=dict)
+
+
+def register() -> None:
+    """Make the schema known to Hydra as ``schema``, the first entry of ``config.yaml``'s defaults."""
+    ConfigStore.instance().store(name="schema", node=Config)
+
+
+def check(cfg: DictConfig) -> None:
+    """Check what can be checked before any work starts.
+
+    Raises:
+        UserError: with one sentence that names the key and what is allowed.
+    """
+    task = cfg.task.get("name")
+    if cfg.task.get("needs_checkpoint", False) and cfg.checkpoint is None:
+        raise UserError(
+            f"checkpoint: task={task} needs a trained network; "
+            "name one with checkpoint=RUN_FOLDER/checkpoints/best.pt"
+        )
+    if cfg.resume is not None and task != "train":
+        raise UserError(f"resume goes with task=train; for task={task} use checkpoint={cfg.resume}")
+    if cfg.checkpoint is not None and cfg.resume is not None:
+        raise UserError("checkpoint and resume can't both be set: resume alone goes on with a training")
+    if cfg.checkpoint is not None and task == "train":
+        raise UserError(
+            "checkpoint: task=train starts afresh; use resume=... to go on with a training, "
+            "or task=evaluate to test a checkpoint"
+        )
+    for key in ("epochs", "batch_size"):
+        if cfg.trainer[key] < 1:
+            raise UserError(f"trainer.{key} must be 1 or more, not {cfg.trainer[key]}")
+    if cfg.trainer.gradient_clip < 0:
+        raise UserError(f"trainer.gradient_clip must be 0 (off) or more, not {cfg.trainer.gradient_clip}")
+    check_perturbation(cfg.perturbation)
+
+
+def check_perturbation(perturbation: DictConfig) -> None:
+    """Known selectors, and fractions within (0, 1]."""
+    available = list(perturbation.available)
+    unknown = [name for name in perturbation.selectors if name not in available]
+    if unknown:
+        raise UserError(
+            f"perturbation.selectors: there is no selector {unknown[0]!r}; choose from {', '.join(available)}"
+        )
+    for name in ("selectors", "fractions"):
+        if not perturbation[name]:
+            raise UserError(f"perturbation.{name} must hold at least one entry")
+    for fraction in perturbation.fractions:
+        if not (isinstance(fraction, int | float) and 0 < fraction <= 1):
+            raise UserError(f"perturbation.fractions: {fraction} lies outside (0, 1]; 0.01 masks 1 %")
+
+
+def refuse_lone_search(choices: DictConfig, multirun: bool, overrides: list[str]) -> None:
+    """A search without ``-m`` would run a single job and look as if it had searched."""
+    search = choices.get("hparams_search")
+    if search not in (None, "null") and not multirun:
+        rest = " ".join(o for o in overrides)
+        raise UserError(f"hparams_search={search} needs a multirun; the command is: python -m amc_xai -m {rest}")

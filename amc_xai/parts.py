@@ -1,0 +1,125 @@
+"""From the composed configuration to the parts that a task works with."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from amc_xai.config import OF_THE_JOB
+
+
+def trusted_targets() -> tuple[str, ...]:
+    """What a config may call: this package, torch's modules and optimizers, and what the user's shell adds.
+
+    A config file is data and can come from anywhere, so it can't extend this list; the environment variable
+    ``AMC_XAI_TRUST`` can (comma-separated, such as ``my_lab.*``).
+    """
+    added = [entry.strip() for entry in os.environ.get("AMC_XAI_TRUST", "").split(",")]
+    return ("amc_xai.*", "torch.nn.modules.*", "torch.optim.*", *filter(None, added))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that a task needs: plain values, and factories that the config chose.
+
+    ``make`` holds one factory for each group (``make["dataset"]()``); ``config`` is the resolved configuration
+    as plain dicts and lists; ``loaded`` the checkpoint named by ``checkpoint`` or ``resume``.
+    """
+
+    config: dict[str, Any]
+    overrides: list[str]
+    folder: Path
+    make: dict[str, Callable]
+    loaded: dict[str, Any] | None
+
+    @property
+    def seed(self) -> int:
+        return self.config["seed"]
+
+
+GROUPS = (
+    "dataset", "split", "representation", "backbone", "extractor", "head", "loss", "optimizer", "scheduler",
+    "trainer", "perturbation", "tracker",
+)  # fmt: skip
+
+
+def make_parts(cfg: DictConfig, folder: Path, overrides: list[str]) -> Parts:
+    """Rebuild from a checkpoint where one is named, then turn each group into its factory."""
+    loaded = None
+    for key in ("checkpoint", "resume"):
+        if cfg[key] is not None:
+            from amc_xai.training.checkpoint import load_checkpoint
+
+            loaded = load_checkpoint(cfg[key], key)
+            cfg = overlay(cfg, loaded["config"], overrides)
+    make_paths_absolute(cfg)
+    make = {
+        group: instantiate(cfg[group], _convert_="all", _execution_whitelist_=trusted_targets())
+        for group in GROUPS
+    }
+    return Parts(OmegaConf.to_container(cfg, resolve=True), overrides, folder, make, loaded)
+
+
+def overlay(cfg: DictConfig, stored: dict[str, Any], overrides: list[str]) -> DictConfig:
+    """The checkpoint's configuration, overridden by the groups and keys that the command line gives.
+
+    A group given on the command line (``dataset=...``) replaces the stored one whole; a key replaces that key.
+    What an ``experiment=`` changes counts as given.
+    """
+    result = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
+    for key, value in stored.items():
+        if key in result and key not in OF_THE_JOB:
+            result[key] = value
+    groups, keys = given(overrides)
+    for group in groups:
+        if group in cfg:
+            result[group] = cfg[group]
+    for key in keys:
+        OmegaConf.update(result, key, OmegaConf.select(cfg, key), force_add=True)
+    return result
+
+
+def given(overrides: list[str]) -> tuple[set[str], list[str]]:
+    """The top-level groups and the keys that these overrides set, those of an experiment included."""
+    choices = HydraConfig.get().runtime.choices
+    groups, keys = set(), []
+    for override in OverridesParser.create().parse_overrides(overrides):
+        key = override.key_or_group
+        if key == "experiment":
+            plain, changed = compose("config"), compose("config", [override.input_line])
+            before, after = leaves(plain), leaves(changed)
+            differing = [k for k in after if k not in before or before[k] != after[k]]
+            targets = {k.split(".")[0] for k in differing if k.endswith("._target_")}
+            groups |= targets - {"trainer"}
+            keys += [k for k in differing if k.split(".")[0] not in targets]
+        elif key in choices:
+            groups.add(key.split("/")[0])
+        else:
+            keys.append(key)
+    return groups, [k for k in keys if k.split(".")[0] not in groups]
+
+
+def leaves(cfg: DictConfig, prefix: str = "") -> dict[str, Any]:
+    """Every value that is no mapping, by its dotted key."""
+    found: dict[str, Any] = {}
+    for key in cfg:
+        value = cfg._get_node(key)
+        if isinstance(value, DictConfig) and not value._is_none() and not value._is_missing():
+            found |= leaves(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = OmegaConf.to_yaml(value) if OmegaConf.is_config(value) else value._value()
+    return found
+
+
+def make_paths_absolute(cfg: DictConfig) -> None:
+    """So that a checkpoint finds its data again from whatever folder it is used in."""
+    if cfg.dataset.get("path"):
+        with open_dict(cfg):
+            cfg.dataset.path = os.path.abspath(os.path.expanduser(str(cfg.dataset.path)))

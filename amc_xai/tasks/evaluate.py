@@ -1,0 +1,13 @@
+"""``task=evaluate``: test a checkpoint on one part of its data, or on other data."""
+
+from amc_xai.parts import Parts
+from amc_xai.tasks.scoring import report, test
+from amc_xai.tasks.workbench import Workbench
+
+
+def run(parts: Parts, name: str = "evaluate", part: str = "test", needs_checkpoint: bool = True) -> float:
+    """Test on ``part`` (train, validation, test or all) and return the joint accuracy."""
+    bench = Workbench.build(parts)
+    values = test(bench, bench.split.part(part))
+    report(bench, values)
+    return values["joint_accuracy"]

@@ -1,0 +1,14 @@
+"""``task=explain``: what a checkpoint's answers hang on."""
+
+from amc_xai.parts import Parts
+from amc_xai.tasks.scoring import explain, report, test
+from amc_xai.tasks.workbench import Workbench
+
+
+def run(parts: Parts, name: str = "explain", part: str = "test", needs_checkpoint: bool = True) -> None:
+    """Test and explain on ``part`` (train, validation, test or all)."""
+    bench = Workbench.build(parts)
+    indices = bench.split.part(part)
+    values = test(bench, indices)
+    explain(bench, indices)
+    report(bench, values)

@@ -1,0 +1,135 @@
+"""Test and explanation of a classifier, and the report of a run: shared by train, evaluate and explain."""
+
+import logging
+
+import numpy as np
+import torch
+
+from amc_xai.errors import UserError
+from amc_xai.evaluation import chance, save_metrics
+from amc_xai.evaluation.inference import predict
+from amc_xai.evaluation.metrics import metrics
+from amc_xai.explain import perturbation_scores, write_pis_csv
+from amc_xai.perturbation import PerturbationPlan, View
+from amc_xai.progress import progress
+from amc_xai.report import Gallery, draw_figures, summary_table, write_page
+from amc_xai.tasks.workbench import Workbench
+
+log = logging.getLogger(__name__)
+GALLERY_CLASSES = 8
+GALLERY_SNRS = 6
+
+
+def test(bench: Workbench, indices: np.ndarray) -> dict:
+    """Predict these frames; leaves ``predictions.npz`` and ``metrics.json`` and returns the metrics."""
+    folder = bench.parts.folder
+    if len(indices) == 0:
+        raise UserError("split.ratios: the part to test holds no frame; give it a share above 0")
+    loader = bench.accelerator.prepare(bench.evaluation_batches(indices))
+    bench.classifier.to(bench.accelerator.device)
+    batches = progress(loader, "testing", 0, len(loader))
+    predictions = predict(bench.classifier, batches, bench.accelerator)
+    values = metrics(predictions, snr_definition=bench.source.snr_definition, seed=bench.parts.seed)
+    if bench.accelerator.is_main_process:
+        predictions.save(folder / "predictions.npz")
+        save_metrics(values, folder / "metrics.json")
+    return values
+
+
+def explain(bench: Workbench, indices: np.ndarray) -> None:
+    """Score the perturbations on these frames; leaves ``pis.csv`` and ``gallery.npz``."""
+    plan: PerturbationPlan = bench.parts.make["perturbation"]
+    representation = bench.classifier.representation
+    if not hasattr(representation, "cells"):
+        log.info("perturbations are skipped: they mask pixels, and this representation draws no image")
+        return
+    bench.classifier.to(bench.accelerator.device).eval()
+    if plan.frames is not None and plan.frames < len(indices):
+        order = np.random.default_rng(bench.parts.seed).permutation(len(indices))
+        indices = np.sort(indices[order[: plan.frames]])
+    loader = bench.accelerator.prepare(bench.evaluation_batches(indices))
+    result = perturbation_scores(
+        bench.classifier.network,
+        views(bench, progress(loader, "perturbing", 0, len(loader))),
+        plan.chosen(),
+        (plan.operator_name, plan.operator),
+        plan.fractions,
+        plan.channels,
+        bench.parts.seed,
+        representation=representation,
+    )
+    write_pis_csv(result.rows, bench.parts.folder / "pis.csv")
+    make_gallery(bench, plan, indices).save(bench.parts.folder / "gallery.npz")
+
+
+def views(bench: Workbench, batches):
+    """Each batch as a perturbation sees it, with its labels."""
+    for batch in batches:
+        yield view_of(bench, batch.iq), batch.modulation, batch.snr
+
+
+@torch.no_grad()
+def view_of(bench: Workbench, iq: torch.Tensor) -> View:
+    """Frames (B, 2, L) with their images and the pixels of their points."""
+    representation = bench.classifier.representation
+    cells = representation.cells(iq)
+    return View(iq, representation.draw(cells), list(representation.channels), cells)
+
+
+@torch.no_grad()
+def make_gallery(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray) -> Gallery:
+    """One frame for each of some classes and SNRs, its image, prediction and masks at the largest fraction."""
+    source, device = bench.source, bench.accelerator.device
+    chosen = gallery_frames(source.modulation_index[indices], source.snr_index[indices])
+    indices = indices[chosen]
+    view = view_of(bench, source.read(indices).to(device))
+    prediction = bench.classifier.network(view.image)
+    modulation, snr = (logits.float().softmax(-1).max(-1) for logits in prediction)
+    fraction = max(plan.fractions)
+    masks = {}
+    for name, selector in plan.chosen().items():
+        generator = torch.Generator().manual_seed(bench.parts.seed)
+        channels = plan.channels or view.channels
+        mask = sum(selector.mask(view, channel, fraction, generator) for channel in channels)
+        masks[name] = mask.bool().cpu().numpy()
+    modulations, snrs = np.asarray(source.modulations), np.asarray(source.snrs)
+    extent = bench.classifier.representation.extent
+    return Gallery(
+        image=view.image.cpu().numpy(),
+        modulation=modulations[source.modulation_index[indices]],
+        snr=snrs[source.snr_index[indices]],
+        channels=np.asarray(view.channels),
+        extent=float("nan") if isinstance(extent, str) else float(extent),
+        modulation_predicted=modulations[modulation.indices.cpu().numpy()],
+        snr_predicted=snrs[snr.indices.cpu().numpy()],
+        confidence=np.stack([modulation.values.cpu().numpy(), snr.values.cpu().numpy()], 1),
+        masks=masks,
+        mask_fraction=fraction,
+    )
+
+
+def gallery_frames(modulation: np.ndarray, snr: np.ndarray) -> np.ndarray:
+    """Positions of the first frame of each shown cell; at most 8 classes and 6 SNRs, evenly spread."""
+    shown = []
+    for labels, most in ((modulation, GALLERY_CLASSES), (snr, GALLERY_SNRS)):
+        present = np.unique(labels[labels >= 0])
+        shown.append(present[np.linspace(0, len(present) - 1, min(most, len(present))).round().astype(int)])
+    return np.array(
+        [
+            hits[0]
+            for m in shown[0]
+            for s in shown[1]
+            if len(hits := np.flatnonzero((modulation == m) & (snr == s)))
+        ],
+        dtype=np.int64,
+    )
+
+
+def report(bench: Workbench, values: dict | None) -> None:
+    """Figures and page from the files of the run; closes with the table and the path of what to open."""
+    folder = bench.parts.folder
+    figures = draw_figures(folder)
+    page = write_page(folder)
+    if values is not None:
+        log.info("\n%s\n", summary_table(values, chance(values)))
+    log.info("%d figures in %s; open %s", len(figures), folder / "figures", page)

@@ -1,0 +1,153 @@
+"""What the tasks share: data, classifier, device and run folder, wired from the parts."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+from amc_xai import __version__
+from amc_xai.data import FrameSource, FreshBatches, Split, evaluation_loader, training_loader, verify
+from amc_xai.errors import UserError
+from amc_xai.model import Classifier, MultiTaskNetwork
+from amc_xai.parts import Parts
+from amc_xai.training import make_accelerator
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Workbench:
+    """Everything built, nothing trained: a task takes it from here."""
+
+    parts: Parts
+    accelerator: Accelerator
+    source: FrameSource
+    split: Split
+    classifier: Classifier
+
+    @classmethod
+    def build(cls, parts: Parts) -> "Workbench":
+        """Build data and classifier; all that can be wrong with the input is found here.
+
+        Raises:
+            UserError: with one sentence that names the key.
+        """
+        options = parts.make["trainer"]
+        accelerator = make_accelerator(parts.config["device"], options.precision)
+        set_seed(parts.seed)
+        source = parts.make["dataset"]()
+        modulations, snrs = source.modulations, source.snrs
+        if parts.loaded is not None:
+            modulations, snrs = parts.loaded["modulations"], parts.loaded["snrs"]
+            relabel(source, modulations, snrs)
+        split = parts.make["split"](source.modulation_index, source.snr_index)
+        verify(
+            split,
+            source.modulation_index,
+            source.snr_index,
+            modulations,
+            snrs,
+            parts.config["split"]["ratios"],
+        )
+        classifier = make_classifier(parts, source.frame_length, modulations, snrs)
+        if parts.loaded is not None:
+            load_weights(classifier, parts)
+        return cls(parts, accelerator, source, split, classifier)
+
+    def training_batches(self):
+        """Batches of the training part, or endless fresh ones where the source is asked for them."""
+        options = self.parts.make["trainer"]
+        if getattr(self.source, "endless", False):
+            return FreshBatches(
+                self.source,
+                self.source.frames_per_epoch or len(self.split.train),
+                options.batch_size,
+                self.parts.seed,
+                self.accelerator.device,
+                rank=self.accelerator.process_index,
+                ranks=self.accelerator.num_processes,
+            )
+        return training_loader(
+            self.source, self.split.train, options.batch_size, self.parts.seed, workers=options.workers
+        )
+
+    def evaluation_batches(self, indices: np.ndarray):
+        """Batches of these frames in ascending order."""
+        return evaluation_loader(self.source, indices, self.parts.make["trainer"].batch_size)
+
+    def about(self) -> dict:
+        """What makes a checkpoint describe itself."""
+        return {
+            "version": __version__,
+            "config": self.parts.config,
+            "modulations": list(self.classifier.modulations),
+            "snrs": list(self.classifier.snrs),
+            "split_seed": self.parts.config["split"]["seed"],
+            "frame_length": self.source.frame_length,
+            "snr_definition": self.source.snr_definition,
+        }
+
+
+def make_classifier(parts: Parts, frame_length: int, modulations: list[str], snrs: list[float]) -> Classifier:
+    """An untrained classifier as configured."""
+    representation = parts.make["representation"]()
+    backbone = parts.make["backbone"](representation.output_shape(frame_length))
+    head = parts.make["head"]
+    network = MultiTaskNetwork(
+        backbone, parts.make["extractor"], head["modulation"], head["snr"], len(modulations), len(snrs)
+    )
+    return Classifier(representation, network, modulations, snrs)
+
+
+def relabel(source: FrameSource, modulations: list[str], snrs: list[float]) -> None:
+    """Give the source's labels the class indices of a checkpoint.
+
+    Raises:
+        UserError: if the data holds a class or an SNR that the network doesn't know.
+    """
+    strange = [m for m in source.modulations if m not in modulations]
+    if strange:
+        raise UserError(
+            f"checkpoint: the network was trained for other classes: it doesn't know dataset.modulations="
+            f"{strange[0]}; it knows {', '.join(modulations)}"
+        )
+    strange = [s for s in source.snrs if s not in snrs]
+    if strange:
+        raise UserError(
+            f"checkpoint: the network was trained for other SNRs: it doesn't know dataset.snrs={strange[0]:g}; "
+            f"it knows {', '.join(f'{s:g}' for s in snrs)}"
+        )
+    by_modulation = np.array([modulations.index(m) for m in source.modulations] + [-1])
+    by_snr = np.array([snrs.index(s) for s in source.snrs] + [-1])
+    # A label of -1 (unknown) picks the last entry, which is -1 again.
+    source.modulation_index = by_modulation[source.modulation_index]
+    source.snr_index = by_snr[source.snr_index]
+    source.modulations, source.snrs = list(modulations), list(snrs)
+
+
+def load_weights(classifier: Classifier, parts: Parts) -> None:
+    """Put the checkpoint's weights into the classifier.
+
+    Raises:
+        UserError: if the network that the configuration describes has other weights.
+    """
+    key = "checkpoint" if parts.config["checkpoint"] is not None else "resume"
+    try:
+        classifier.network.load_state_dict(parts.loaded["network"])
+    except RuntimeError as error:
+        detail = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise UserError(
+            f"{key}: its weights don't fit the network that the overrides describe ({detail[:160]}); leave "
+            "backbone, representation, extractor and head as the checkpoint has them"
+        ) from error
+
+
+def device_text(accelerator: Accelerator) -> str:
+    """The device in words, for the log."""
+    device = accelerator.device
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)} ({accelerator.mixed_precision})"
+    return f"{device.type.upper()} ({torch.get_num_threads()} threads)"

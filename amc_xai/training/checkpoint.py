@@ -1,0 +1,51 @@
+"""Checkpoints: tensors and plain values only, so that ``torch.load(weights_only=True)`` reads them."""
+
+import pickle
+from pathlib import Path
+
+import torch
+
+from amc_xai.errors import UserError
+from amc_xai.files import replacing
+
+
+def save_checkpoint(path: Path, state: dict) -> None:
+    """Write ``state``; the file appears whole or not at all."""
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
+
+
+def load_checkpoint(path: str | Path, key: str = "checkpoint") -> dict:
+    """Read a checkpoint onto the CPU.
+
+    Raises:
+        UserError: naming ``key``, if the file is absent or is no checkpoint of this package.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{key}: {path} is a folder; name the file, such as {path}/checkpoints/best.pt")
+    if not path.is_file():
+        raise UserError(f"{key}: there is no file {path}; a run leaves its own in checkpoints/best.pt")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{key}: {path} can't be read as a checkpoint ({reason[:160]})") from error
+    if not isinstance(state, dict) or not {"network", "config", "modulations", "snrs"} <= state.keys():
+        raise UserError(f"{key}: {path} is no checkpoint of amc_xai (it lacks network, config or class lists)")
+    return state
+
+
+def random_state() -> dict:
+    """The state of every random stream that training draws from."""
+    state = {"torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def restore_random_state(state: dict) -> None:
+    """Put back what :func:`random_state` gave."""
+    torch.set_rng_state(state["torch"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])

@@ -1,0 +1,48 @@
+"""Where the work is done, and in which precision."""
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from amc_xai.errors import UserError
+
+PRECISIONS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+
+
+def make_accelerator(device: str = "auto", precision: str = "auto") -> Accelerator:
+    """An accelerator for ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+    Precision ``auto`` is bf16 on CUDA where the card has it, else fp32.
+
+    Raises:
+        UserError: for a device that isn't there, an unknown precision, or fp16 off CUDA.
+    """
+    kind, _, number = device.partition(":")
+    present = {
+        "auto": True,
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if kind not in present:
+        raise UserError(f"device must be auto, cpu, cuda, cuda:N or mps, not {device!r}")
+    if not present[kind]:
+        raise UserError(f"device: this machine has no {kind} device; use device=auto or device=cpu")
+    if number:
+        if kind != "cuda" or not number.isdigit() or int(number) >= torch.cuda.device_count():
+            raise UserError(
+                f"device: there is no {device}; this machine has {torch.cuda.device_count()} CUDA devices"
+            )
+        torch.cuda.set_device(int(number))
+    on_cuda = torch.cuda.is_available() and kind in ("auto", "cuda")
+    if precision == "auto":
+        precision = "bf16" if on_cuda and torch.cuda.is_bf16_supported() else "fp32"
+    if precision not in PRECISIONS:
+        raise UserError(f"trainer.precision must be auto, fp32, bf16 or fp16, not {precision!r}")
+    if precision == "fp16" and not on_cuda:
+        raise UserError("trainer.precision: fp16 needs a CUDA device; use fp32 or bf16 here")
+    # A sweep runs many jobs in one process, and accelerate keeps the first job's choices otherwise.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return Accelerator(
+        cpu=kind == "cpu", mixed_precision=PRECISIONS[precision], step_scheduler_with_optimizer=False
+    )

@@ -1,0 +1,237 @@
+"""The training loop, to be read from top to bottom."""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from amc_xai.errors import UserError
+from amc_xai.files import replacing
+from amc_xai.loss import Target
+from amc_xai.model.network import Classifier
+from amc_xai.training.checkpoint import random_state, restore_random_state, save_checkpoint
+from amc_xai.training.interrupt import Interrupt
+from amc_xai.training.schedule import Schedule
+
+log = logging.getLogger(__name__)
+SUMS = ("loss", "modulation_correct", "snr_correct", "joint_correct", "frames")
+
+
+@dataclass(frozen=True)
+class TrainerOptions:
+    """How long and how to train; each field is a key of the ``trainer`` group."""
+
+    epochs: int = 100
+    batch_size: int = 256
+    precision: str = "auto"
+    gradient_clip: float = 1.0
+    early_stopping: int | None = 20
+    workers: int = 0
+
+
+@dataclass
+class State:
+    """Where training stands: everything beside the weights that a resumed run needs."""
+
+    epoch: int = 0
+    step: int = 0
+    running: dict = field(default_factory=dict)
+    best_loss: float = math.inf
+    best_epoch: int = -1
+    history: list = field(default_factory=list)
+
+
+def train(
+    classifier: Classifier,
+    loss: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    schedule: Schedule,
+    training: Iterable,
+    validation: Iterable,
+    options: TrainerOptions,
+    accelerator: Accelerator,
+    folder: Path,
+    about: dict,
+    resume: dict | None = None,
+    progress: Callable[[Iterable, str, int, int], Iterable] = lambda batches, text, done, total: batches,
+    on_epoch: Callable[[dict], None] = lambda row: None,
+) -> State:
+    """Train until the epochs are over, the validation loss stops falling, or the user stops it.
+
+    ``training.batch_sampler`` takes ``epoch`` and ``start``. ``about`` is stored in every checkpoint and makes
+    it self-describing; ``resume`` is a loaded ``last.pt``. Leaves ``checkpoints/best.pt`` (lowest validation
+    loss), ``checkpoints/last.pt`` and ``history.jsonl`` in ``folder``.
+
+    Raises:
+        UserError: as soon as the loss isn't finite.
+        KeyboardInterrupt: after Ctrl-C, with ``last.pt`` written so that ``resume`` goes on from that step.
+    """
+    sampler = training.batch_sampler
+    representation = classifier.representation.to(accelerator.device)
+    network, loss, optimizer, training, validation = accelerator.prepare(
+        classifier.network, loss, optimizer, training, validation
+    )
+    bare_network, bare_loss = accelerator.unwrap_model(network), accelerator.unwrap_model(loss)
+    classifier.network = bare_network
+    parameters = [*network.parameters(), *loss.parameters()]
+    state = State()
+    if resume is not None:
+        bare_network.load_state_dict(resume["network"])
+        bare_loss.load_state_dict(resume["loss"])
+        optimizer.load_state_dict(resume["optimizer"])
+        schedule.load_state_dict(resume["scheduler"])
+        if accelerator.scaler is not None and resume["scaler"] is not None:
+            accelerator.scaler.load_state_dict(resume["scaler"])
+        restore_random_state(resume["random"])
+        state = State(**resume["state"])
+    write_history(folder, state.history)
+
+    def save(name: str) -> None:
+        if not accelerator.is_main_process:
+            return
+        checkpoint = {**about, "network": bare_network.state_dict(), "loss": bare_loss.state_dict()}
+        checkpoint |= {"epoch": state.epoch, "best_loss": state.best_loss}
+        if name == "last.pt":
+            checkpoint |= {
+                "optimizer": optimizer.state_dict(),
+                "scheduler": schedule.state_dict(),
+                "scaler": accelerator.scaler.state_dict() if accelerator.scaler is not None else None,
+                "random": random_state(),
+                "state": {**vars(state), "running": {k: float(v) for k, v in state.running.items()}},
+            }
+        save_checkpoint(folder / "checkpoints" / name, checkpoint)
+
+    def stop_here() -> None:
+        save("last.pt")
+        raise KeyboardInterrupt
+
+    with Interrupt() as interrupt:
+        save("last.pt")
+        while state.epoch < options.epochs and not stopped_improving(state, options.early_stopping):
+            begin = time.perf_counter()
+            sampler.epoch, sampler.start = state.epoch, state.step
+            steps = len(training)
+            zero = torch.zeros((), device=accelerator.device, dtype=torch.float64)
+            running = {key: zero + state.running.get(key, 0.0) for key in SUMS}
+            frames_before = float(running["frames"])
+            network.train()
+            loss.train()
+            text = f"training, epoch {state.epoch + 1} of {options.epochs}"
+            done = state.epoch * steps + state.step
+            for batch in progress(training, text, done, options.epochs * steps):
+                with torch.no_grad():
+                    x = representation(batch.iq)
+                with accelerator.autocast():
+                    prediction = network(x)
+                terms = loss(prediction, Target(batch.modulation, batch.snr))
+                accelerator.backward(terms.total)
+                if options.gradient_clip:
+                    accelerator.clip_grad_norm_(parameters, options.gradient_clip)
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+                if hasattr(bare_loss, "project"):
+                    bare_loss.project()
+                schedule.after_batch()
+                count(running, terms.total, prediction, batch)
+                state.step += 1
+                # Reading the loss waits for the device, so look at it now and then only.
+                if state.step % 16 == 0 or state.step >= steps:
+                    stop_unless_finite(running["loss"], state, folder)
+                if interrupt.requested:
+                    state.running = running
+                    stop_here()
+            seconds = time.perf_counter() - begin
+            state.running = running
+
+            scores = {}
+            network.eval()
+            loss.eval()
+            sums = dict.fromkeys(SUMS, zero)
+            for batch in progress(validation, "validation", 0, len(validation)):
+                with torch.no_grad(), accelerator.autocast():
+                    prediction = network(representation(batch.iq))
+                with torch.no_grad():
+                    terms = loss(prediction, Target(batch.modulation, batch.snr))
+                count(sums, terms.total, prediction, batch)
+                if interrupt.requested:
+                    stop_here()
+            totals = accelerator.reduce(torch.stack([sums[key] for key in SUMS]))
+            sums = dict(zip(SUMS, totals.tolist(), strict=True))
+            scores = {
+                "validation_loss": sums["loss"] / sums["frames"],
+                "validation_modulation_accuracy": sums["modulation_correct"] / sums["frames"],
+                "validation_snr_accuracy": sums["snr_correct"] / sums["frames"],
+                "validation_joint_accuracy": sums["joint_correct"] / sums["frames"],
+            }
+            trained = accelerator.reduce(torch.stack([running[key] for key in SUMS]))
+            trained = dict(zip(SUMS, trained.tolist(), strict=True))
+            row = {
+                "epoch": state.epoch,
+                "train_loss": trained["loss"] / trained["frames"],
+                **scores,
+                "learning_rate": optimizer.param_groups[0]["lr"],
+                "weight_modulation": float(terms.weights[0]),
+                "weight_snr": float(terms.weights[1]),
+                "frames_per_second": (trained["frames"] - frames_before) / seconds,
+                "seconds": time.perf_counter() - begin,
+            }
+            schedule.after_epoch(scores["validation_loss"])
+            state.epoch, state.step, state.running = state.epoch + 1, 0, {}
+            state.history.append(row)
+            write_history(folder, state.history)
+            on_epoch(row)
+            log.info(
+                "epoch %d/%d: loss %.4f, validation loss %.4f, modulation %.1f %%, SNR %.1f %%, joint %.1f %%",
+                state.epoch, options.epochs, row["train_loss"], scores["validation_loss"],
+                100 * scores["validation_modulation_accuracy"], 100 * scores["validation_snr_accuracy"],
+                100 * scores["validation_joint_accuracy"],
+            )  # fmt: skip
+            if scores["validation_loss"] < state.best_loss:
+                state.best_loss, state.best_epoch = scores["validation_loss"], state.epoch - 1
+                save("best.pt")
+            save("last.pt")
+            if interrupt.requested:
+                raise KeyboardInterrupt
+    accelerator.wait_for_everyone()
+    return state
+
+
+def count(sums: dict, loss: torch.Tensor, prediction, batch) -> None:
+    """Add a batch's loss and right answers to the running sums, without waiting for the device."""
+    modulation = prediction.modulation.argmax(-1) == batch.modulation
+    snr = prediction.snr.argmax(-1) == batch.snr
+    frames = len(batch.modulation)
+    sums["loss"] = sums["loss"] + loss.detach() * frames
+    sums["modulation_correct"] = sums["modulation_correct"] + modulation.sum()
+    sums["snr_correct"] = sums["snr_correct"] + snr.sum()
+    sums["joint_correct"] = sums["joint_correct"] + (modulation & snr).sum()
+    sums["frames"] = sums["frames"] + frames
+
+
+def stop_unless_finite(loss_sum: torch.Tensor, state: State, folder: Path) -> None:
+    if not math.isfinite(float(loss_sum)):
+        raise UserError(
+            f"training stopped: the loss is no longer finite in epoch {state.epoch + 1}, at or before step "
+            f"{state.step}; lower optimizer.lr or trainer.gradient_clip, or use trainer.precision=fp32 "
+            f"({folder}/checkpoints/last.pt holds the state before this epoch)"
+        )
+
+
+def stopped_improving(state: State, patience: int | None) -> bool:
+    """Whether the last ``patience`` epochs brought no lower validation loss."""
+    if patience is None or state.epoch - 1 - state.best_epoch < patience:
+        return False
+    log.info("early stopping: no lower validation loss in the last %d epochs", patience)
+    return True
+
+
+def write_history(folder: Path, rows: list[dict]) -> None:
+    """``history.jsonl``, one object an epoch; rewritten whole, so that it is never half a line."""
+    with replacing(folder / "history.jsonl") as temporary:
+        temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))

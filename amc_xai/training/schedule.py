@@ -1,0 +1,75 @@
+"""Learning-rate schedules: torch's own, told when to step."""
+
+import math
+from dataclasses import dataclass
+
+from torch.optim import Optimizer, lr_scheduler
+
+
+@dataclass
+class Schedule:
+    """A torch scheduler that steps after each batch, or after each epoch on the validation loss."""
+
+    scheduler: lr_scheduler.LRScheduler | lr_scheduler.ReduceLROnPlateau
+    every_batch: bool
+
+    def after_batch(self) -> None:
+        if self.every_batch:
+            self.scheduler.step()
+
+    def after_epoch(self, validation_loss: float) -> None:
+        if not self.every_batch:
+            self.scheduler.step(validation_loss)
+
+    def state_dict(self) -> dict:
+        return self.scheduler.state_dict()
+
+    def load_state_dict(self, state: dict) -> None:
+        self.scheduler.load_state_dict(state)
+
+
+def constant(optimizer: Optimizer, epochs: int, batches: int) -> Schedule:
+    """The learning rate stays as it is."""
+    return Schedule(lr_scheduler.LambdaLR(optimizer, one), every_batch=True)
+
+
+def one(step: int) -> float:
+    return 1.0
+
+
+def plateau(optimizer: Optimizer, epochs: int, batches: int, factor: float = 0.7, patience: int = 10) -> Schedule:
+    """Times ``factor`` after ``patience`` epochs without a better validation loss (the original study's)."""
+    return Schedule(lr_scheduler.ReduceLROnPlateau(optimizer, factor=factor, patience=patience), every_batch=False)
+
+
+def cyclic(
+    optimizer: Optimizer,
+    epochs: int,
+    batches: int,
+    base_lr: float = 1e-6,
+    max_lr: float = 7e-4,
+    epochs_up: float = 5.0,
+) -> Schedule:
+    """A triangle between ``base_lr`` and ``max_lr``, ``epochs_up`` epochs up and as many down."""
+    cycle = lr_scheduler.CyclicLR(
+        optimizer,
+        base_lr,
+        max_lr,
+        step_size_up=max(1, round(epochs_up * batches)),
+        cycle_momentum=False,
+    )
+    return Schedule(cycle, every_batch=True)
+
+
+def cosine(optimizer: Optimizer, epochs: int, batches: int, warmup: float = 0.05, final: float = 0.0) -> Schedule:
+    """Linear warm-up over the share ``warmup`` of all steps, then half a cosine down to ``final`` times lr."""
+    total = max(1, epochs * batches)
+    rising = round(warmup * total)
+
+    def factor(step: int) -> float:
+        if step < rising:
+            return (step + 1) / (rising + 1)
+        progress = min(1.0, (step - rising) / max(1, total - rising))
+        return final + (1 - final) * (1 + math.cos(math.pi * progress)) / 2
+
+    return Schedule(lr_scheduler.LambdaLR(optimizer, factor), every_batch=True)
