@@ -4,6 +4,7 @@
 channel 0 = I and 1 = Q. Written contiguous, so that frames can be read at random without decompression.
 """
 
+import logging
 import re
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import h5py
 import numpy as np
 import torch
 
+from amc_xai.data.choice import check_count, choose_modulations, choose_snrs
+from amc_xai.data.hdf5 import Hdf5Frames, frames_tensor
 from amc_xai.errors import UserError
 from amc_xai.files import replacing
 
-SNR_FOLDER = re.compile(r"SNR_(-?\d+(?:\.\d+)?)")
+log = logging.getLogger(__name__)
+SNR_FOLDER = re.compile(r"SNR_([+-]?\d+(?:\.\d+)?)", re.IGNORECASE)
 
 
 def cell_path(root: Path, modulation: str, snr: float) -> Path:
@@ -42,11 +46,15 @@ def find_cells(root: Path) -> dict[tuple[str, float], Path]:
             f"dataset.path: {root} is not a folder; it must hold files named "
             "<modulation>/SNR_<snr>/<modulation>_SNR_<snr>.h5"
         )
-    cells = {}
-    for path in sorted(root.glob("*/SNR_*/*.h5")):
+    cells: dict[tuple[str, float], Path] = {}
+    for path in sorted(root.glob("*/[sS][nN][rR]_*/*.[hH]*5")):
         match = SNR_FOLDER.fullmatch(path.parent.name)
-        if match and path.name == f"{path.parent.parent.name}_{path.parent.name}.h5":
-            cells[path.parent.parent.name, float(match[1])] = path
+        modulation = path.parent.parent.name
+        # Trees made by hand vary in case ("snr_10") and in the ending (".h5", ".hdf5").
+        if match and path.stem.lower() == f"{modulation}_{path.parent.name}".lower():
+            twin = cells.setdefault((modulation, float(match[1])), path)
+            if twin != path:
+                raise UserError(f"dataset.path: {twin} and {path} both claim to be {modulation} at {match[1]} dB")
     if not cells:
         raise UserError(
             f"dataset.path: {root} holds no file named <modulation>/SNR_<snr>/<modulation>_SNR_<snr>.h5"
@@ -59,7 +67,8 @@ class SplitHdf5:
 
     Args:
         path: the store's root folder.
-        modulations: the classes to read, in this order; None reads all, in alphabetical order.
+        modulations: the classes to read, in this order; ``"digital"`` (those of the 17 digital classes that are
+            there), ``"all"`` or None, in alphabetical order.
         snrs: the SNRs to read in dB; None reads all, ascending.
         frames_per_cell: read at most so many frames of each file; None reads all.
         frame_length: cut every frame to its first ``frame_length`` samples; None keeps the stored length.
@@ -71,111 +80,96 @@ class SplitHdf5:
     def __init__(
         self,
         path: str | None,
-        modulations: list[str] | None = None,
+        modulations: list[str] | str | None = None,
         snrs: list[float] | None = None,
         frames_per_cell: int | None = None,
         frame_length: int | None = None,
     ):
         if path is None:
             raise UserError("dataset.path must name the folder of the split store (dataset.path=FOLDER)")
+        check_count("dataset.frames_per_cell", frames_per_cell)
+        check_count("dataset.frame_length", frame_length)
         cells = find_cells(Path(path))
-        self.modulations = choose(modulations, sorted({m for m, _ in cells}), "dataset.modulations", path)
-        self.snrs = [float(s) for s in choose(snrs, sorted({s for _, s in cells}), "dataset.snrs", path)]
-        self.paths, starts, modulation, snr = [], [0], [], []
-        lengths: dict[int, Path] = {}
-        self.samples_per_symbol = self.sample_rate = None
-        self.snr_definition = "es_n0"
+        self.modulations = choose_modulations(modulations, sorted({m for m, _ in cells}), path)
+        self.snrs = choose_snrs(snrs, sorted({s for _, s in cells}), path)
+        self._files: list[Hdf5Frames] = []
+        starts, modulation, snr = [0], [], []
         for m, name in enumerate(self.modulations):
             for s, db in enumerate(self.snrs):
                 if (name, db) not in cells:
                     continue
-                cell = cells[name, db]
-                frames, length = self._open_cell(cell)
-                lengths.setdefault(length, cell)
-                frames = frames if frames_per_cell is None else min(frames, frames_per_cell)
-                self.paths.append(cell)
+                file = Hdf5Frames(cells[name, db])
+                frames = file.shape[0] if frames_per_cell is None else min(file.shape[0], frames_per_cell)
+                self._files.append(file)
                 starts.append(starts[-1] + frames)
                 modulation.append(np.full(frames, m))
                 snr.append(np.full(frames, s))
-        if not self.paths:
+        if not self._files:
             raise UserError(
                 f"dataset.modulations and dataset.snrs: {path} holds none of the cells that were asked for"
             )
-        shortest = min(lengths)
-        if frame_length is not None and frame_length > shortest:
-            raise UserError(
-                f"dataset.frame_length: {lengths[shortest]} holds frames of {shortest} samples, so "
-                f"{frame_length} can't be had; use {shortest} or fewer"
-            )
-        if frame_length is None and len(lengths) > 1:
-            named = ", ".join(f"{n} ({p.name})" for n, p in sorted(lengths.items())[:3])
-            raise UserError(
-                f"dataset.frame_length: the files hold frames of different lengths: {named}; "
-                f"set dataset.frame_length={shortest} to cut all to the shortest"
-            )
-        self.frame_length = frame_length or shortest
-        self.starts = np.asarray(starts)
+        self.frame_length = common_length(self._files, frame_length)
+        self.samples_per_symbol, self.sample_rate = self._told("samples_per_symbol"), self._told("sample_rate")
+        self.snr_definition = self._told("snr_definition") or "es_n0"
+        self._starts = np.asarray(starts)
         self.modulation_index = np.concatenate(modulation).astype(np.int64)
         self.snr_index = np.concatenate(snr).astype(np.int64)
-        self._maps: dict[int, np.ndarray] = {}
+        slow = [file.path for file in self._files if not file.mapped]
+        if slow:
+            log.warning(
+                "%d of %d files are chunked or compressed (such as %s), so random reads from disk are slow; write "
+                "contiguous ones once with: python -m amc_xai task=convert dataset=split_hdf5 dataset.path=%s "
+                "task.to=FOLDER", len(slow), len(self._files), slow[0].name, path,
+            )  # fmt: skip
 
-    def _open_cell(self, path: Path) -> tuple[int, int]:
-        try:
-            with h5py.File(path, "r") as file:
-                if "X" not in file or file["X"].ndim != 3 or file["X"].shape[2] != 2:
-                    raise UserError(f"dataset.path: {path} must hold a dataset X of shape (frames, samples, 2)")
-                self.samples_per_symbol = (
-                    float(file.attrs["samples_per_symbol"])
-                    if ("samples_per_symbol" in file.attrs)
-                    else self.samples_per_symbol
-                )
-                self.snr_definition = str(file.attrs.get("snr_definition", self.snr_definition))
-                return file["X"].shape[0], file["X"].shape[1]
-        except OSError as error:
-            raise UserError(f"dataset.path: {path} is not a readable HDF5 file ({error})") from error
-
-    def _map(self, cell: int) -> np.ndarray:
-        """The stored frames (n, L, 2): mapped where the file is contiguous float32, else read into memory."""
-        if cell not in self._maps:
-            with h5py.File(self.paths[cell], "r") as file:
-                data = file["X"]
-                offset = data.id.get_offset()
-                if offset is not None and data.dtype == np.float32:
-                    self._maps[cell] = np.memmap(
-                        self.paths[cell], np.float32, mode="r", offset=offset, shape=data.shape
-                    )
-                else:
-                    self._maps[cell] = data[...].astype(np.float32)
-        return self._maps[cell]
+    def _told(self, name: str) -> float | str | None:
+        """An attribute that the files carry; they must not contradict each other."""
+        told = {plain(file.attributes[name]): file.path for file in self._files if name in file.attributes}
+        if len(told) > 1:
+            (one, first), (other, second) = list(told.items())[:2]
+            raise UserError(f"dataset.path: {first} says {name} {one}, but {second} says {other}")
+        return next(iter(told), None)
 
     def read(self, indices: np.ndarray) -> torch.Tensor:
-        """Frames (n, 2, L) float32 at these positions of the label arrays."""
+        """Frames (n, 2, L) float32 at these positions of the label arrays.
+
+        Raises:
+            UserError: naming the row of a frame that isn't finite.
+        """
         indices = np.asarray(indices)
-        iq = np.empty((len(indices), 2, self.frame_length), np.float32)
-        cell = np.searchsorted(self.starts, indices, side="right") - 1
+        block = np.empty((len(indices), self.frame_length, 2), np.float32)
+        cell = np.searchsorted(self._starts, indices, side="right") - 1
         for c in np.unique(cell):
             here = np.flatnonzero(cell == c)
-            rows = self._map(c)[indices[here] - self.starts[c], : self.frame_length]
-            iq[here] = rows.transpose(0, 2, 1)
-        return torch.from_numpy(iq)
-
-    def __getstate__(self) -> dict:
-        # A worker process opens its own maps: handles don't travel.
-        return {**self.__dict__, "_maps": {}}
+            block[here] = self._files[c].read(indices[here] - self._starts[c], self.frame_length)
+        return frames_tensor(block)
 
 
-def choose(wanted: list | None, present: list, key: str, where: str) -> list:
-    """The wanted entries, all of them if None.
+def plain(value: object) -> float | str:
+    """An HDF5 attribute as a Python value."""
+    value = value.decode() if isinstance(value, bytes) else value
+    return value if isinstance(value, str) else float(value)
+
+
+def common_length(files: list[Hdf5Frames], wanted: int | None) -> int:
+    """The frame length: as wanted, or the one that all files share.
 
     Raises:
-        UserError: naming an entry that isn't there, and those that are.
+        UserError: if a file's frames are too short, or the lengths differ and none was named.
     """
-    if wanted is None:
-        return present
-    absent = [w for w in wanted if w not in present]
-    if absent:
-        allowed = ", ".join(f"{p:g}" if isinstance(p, float) else p for p in present)
-        raise UserError(f"{key}: {where} holds no {absent[0]}; it holds {allowed}")
-    if len(set(wanted)) < len(wanted) or not wanted:
-        raise UserError(f"{key} must name at least one entry, and each only once, not {list(wanted)}")
-    return list(wanted)
+    lengths: dict[int, Path] = {}
+    for file in files:
+        lengths.setdefault(file.shape[1], file.path)
+    shortest = min(lengths)
+    if wanted is not None and wanted > shortest:
+        raise UserError(
+            f"dataset.frame_length: {lengths[shortest]} holds frames of {shortest} samples, so {wanted} can't be "
+            f"had; use {shortest} or fewer"
+        )
+    if wanted is None and len(lengths) > 1:
+        named = ", ".join(f"{n} ({p.name})" for n, p in sorted(lengths.items())[:3])
+        raise UserError(
+            f"dataset.frame_length: the files hold frames of different lengths: {named}; "
+            f"set dataset.frame_length={shortest} to cut all to the shortest"
+        )
+    return wanted or shortest
