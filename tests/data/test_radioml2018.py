@@ -3,7 +3,6 @@
 import os
 import pickle
 import re
-import time
 from pathlib import Path
 
 import h5py
@@ -14,32 +13,13 @@ from amc_xai.data.radioml2018 import RadioML2018
 from amc_xai.errors import UserError
 
 # The label columns as the published file has them, written down again here.
+# fmt: off
 CLASSES = [
-    "OOK",
-    "4ASK",
-    "8ASK",
-    "BPSK",
-    "QPSK",
-    "8PSK",
-    "16PSK",
-    "32PSK",
-    "16APSK",
-    "32APSK",
-    "64APSK",
-    "128APSK",
-    "16QAM",
-    "32QAM",
-    "64QAM",
-    "128QAM",
-    "256QAM",
-    "AM-SSB-WC",
-    "AM-SSB-SC",
-    "AM-DSB-WC",
-    "AM-DSB-SC",
-    "FM",
-    "GMSK",
-    "OQPSK",
+    "OOK", "4ASK", "8ASK", "BPSK", "QPSK", "8PSK", "16PSK", "32PSK", "16APSK", "32APSK", "64APSK", "128APSK",
+    "16QAM", "32QAM", "64QAM", "128QAM", "256QAM", "AM-SSB-WC", "AM-SSB-SC", "AM-DSB-WC", "AM-DSB-SC", "FM",
+    "GMSK", "OQPSK",
 ]
+# fmt: on
 SNRS = list(range(-20, 31, 2))
 LENGTH = 16
 
@@ -206,12 +186,10 @@ def test_a_file_larger_than_memory_should_be_costs_no_memory(tmp_path):
             one_hot[begin : begin + len(part)] = np.eye(24, dtype=np.int64)[part]
         file["Z"] = (-20 + 2 * (cell % 26))[:, None]
     assert (tmp_path / "gold.hdf5").stat().st_size > 4e9
-    before, begin = anonymous_bytes(), time.monotonic()
+    before = anonymous_bytes()
     source = RadioML2018(str(tmp_path / "gold.hdf5"), "all")
-    seconds = time.monotonic() - begin
     rng, most = np.random.default_rng(0), 0
     for _ in range(4):
         source.read(rng.integers(0, len(source.snr_index), 256))
         most = max(most, anonymous_bytes() - before)
     assert most < 200e6
-    assert seconds < 60  # a generous guard against reading X: the checks read the labels alone
