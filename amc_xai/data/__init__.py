@@ -2,6 +2,7 @@
 
 from amc_xai.data.batches import evaluation_loader, training_loader
 from amc_xai.data.contracts import Batch, FrameSource
+from amc_xai.data.radioml2016 import RadioML2016
 from amc_xai.data.radioml2018 import RadioML2018
 from amc_xai.data.split import Split, stratified_split, verify
 from amc_xai.data.split_hdf5 import SplitHdf5
@@ -11,6 +12,7 @@ __all__ = [
     "Batch",
     "FrameSource",
     "FreshBatches",
+    "RadioML2016",
     "RadioML2018",
     "Split",
     "SplitHdf5",

@@ -6,8 +6,10 @@ from amc_xai.errors import UserError
 from amc_xai.signal.classes import DIGITAL_17
 
 
-def choose_modulations(wanted: Sequence[str] | str | None, present: list[str], where: str) -> list[str]:
-    """The wanted classes: a list, ``"digital"`` (those of the 17 that are present), ``"all"``, or None for all.
+def choose_modulations(
+    wanted: Sequence[str] | str | None, present: list[str], where: str, digital: Sequence[str] = DIGITAL_17
+) -> list[str]:
+    """The wanted classes: a list, ``"digital"`` (those of ``digital`` that are present), or ``"all"`` or None.
 
     Raises:
         UserError: naming a class that isn't there, and those that are.
@@ -15,10 +17,11 @@ def choose_modulations(wanted: Sequence[str] | str | None, present: list[str], w
     if isinstance(wanted, str):
         if wanted not in ("digital", "all"):
             raise UserError(f"dataset.modulations must be a list of classes, digital or all, not {wanted!r}")
-        wanted = [m for m in DIGITAL_17 if m in present] if wanted == "digital" else None
+        wanted = [m for m in digital if m in present] if wanted == "digital" else None
         if wanted is not None and not wanted:
             raise UserError(
-                f"dataset.modulations: {where} holds none of the 17 digital classes; it holds {', '.join(present)}"
+                f"dataset.modulations: {where} holds none of the {len(digital)} digital classes; it "
+                f"holds {', '.join(present)}"
             )
     return choose(wanted, present, "dataset.modulations", where)
 
