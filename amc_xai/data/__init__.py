@@ -4,6 +4,7 @@ from amc_xai.data.batches import evaluation_loader, training_loader
 from amc_xai.data.contracts import Batch, FrameSource
 from amc_xai.data.radioml2016 import RadioML2016
 from amc_xai.data.radioml2018 import RadioML2018
+from amc_xai.data.recordings import Recordings
 from amc_xai.data.split import Split, stratified_split, verify
 from amc_xai.data.split_hdf5 import SplitHdf5
 from amc_xai.data.synthetic import FreshBatches, Synthetic
@@ -14,6 +15,7 @@ __all__ = [
     "FreshBatches",
     "RadioML2016",
     "RadioML2018",
+    "Recordings",
     "Split",
     "SplitHdf5",
     "Synthetic",

@@ -81,5 +81,5 @@ def load_arrays(path: Path) -> object:
         AttributeError,
     ) as error:
         raise UserError(
-            f"dataset.path: {path} is no readable pickle ({type(error).__name__}: {error}); copy or unpack it again"
+            f"dataset.path: {path} is no readable pickle ({type(error).__name__}: {error}); unpack it again"
         ) from error

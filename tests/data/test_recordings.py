@@ -1,0 +1,168 @@
+"""Recordings come back sample for sample, cut and labelled as asked."""
+
+import pickle
+
+import numpy as np
+import pytest
+import sigmf
+from scipy.io import wavfile
+from sigmf import SigMFFile
+
+from amc_xai.data.recordings import Recordings
+from amc_xai.errors import UserError
+
+N = 100
+RNG = np.random.default_rng(3)
+EXTENSIONS = [{"name": "signal", "version": "1.0.0", "optional": True}]
+IQ = (RNG.uniform(-1, 1, N) + 1j * RNG.uniform(-1, 1, N)).astype(np.complex64)
+
+
+def samples(source) -> np.ndarray:
+    """All frames, joined again to complex samples."""
+    iq = source.read(np.arange(len(source.start))).numpy()
+    return (iq[:, 0] + 1j * iq[:, 1]).reshape(-1)
+
+
+def interleaved(values: np.ndarray, dtype: str) -> np.ndarray:
+    return np.stack([values.real, values.imag], -1).astype(dtype)
+
+
+def write_sigmf(folder, data: np.ndarray, datatype: str, annotations=(), rate=1e6):
+    data.tofile(folder / "r.sigmf-data")
+    meta = SigMFFile(
+        data_file=str(folder / "r.sigmf-data"),
+        global_info={
+            "core:datatype": datatype,
+            "core:sample_rate": rate,
+            "core:version": "1.0.0",
+            "core:extensions": EXTENSIONS,
+        },
+    )
+    meta.add_capture(0)
+    for start, count, extra in annotations:
+        meta.add_annotation(start, count, metadata=extra)
+    meta.tofile(str(folder / "r.sigmf-meta"), overwrite=True)
+    return folder / "r.sigmf-meta"
+
+
+@pytest.mark.parametrize(
+    ("datatype", "dtype"),
+    [(f"c{k}{b}{e}", f"{'<' if e == '_le' else '>'}{k}{int(b) // 8}")
+     for k, b in (("f", "32"), ("f", "64"), ("i", "32"), ("i", "16"), ("u", "32"), ("u", "16"))
+     for e in ("_le", "_be")] + [("ci8", "i1"), ("cu8", "u1")],
+)  # fmt: skip
+def test_sigmf_comes_back_as_the_package_reads_it(tmp_path, datatype, dtype):
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        data = interleaved(IQ, dtype)
+    else:
+        span = np.iinfo(kind)
+        data = RNG.integers(span.min, span.max, (N, 2), endpoint=True, dtype=kind.newbyteorder("=")).astype(dtype)
+    path = write_sigmf(tmp_path, data, datatype)
+    source = Recordings(str(path), frame_length=10)
+    twin = sigmf.fromfile(path).read_samples()
+    np.testing.assert_allclose(samples(source), twin, rtol=0, atol=1e-6)
+    if kind.kind == "f":
+        assert np.array_equal(samples(source), data[:, 0].astype("f4") + 1j * data[:, 1].astype("f4"))
+    assert source.sample_rate == 1e6
+
+
+@pytest.mark.parametrize("ending", [".cf32", ".cfile", ".complex"])
+def test_raw_float(tmp_path, ending):
+    IQ.tofile(tmp_path / f"r{ending}")
+    assert np.array_equal(samples(Recordings(str(tmp_path), 10, sample_rate=1e6)), IQ)
+
+
+@pytest.mark.parametrize(
+    ("ending", "dtype", "zero", "scale"),
+    [(".cs16", "<i2", 0, 32768), (".cs8", "i1", 0, 128), (".cu8", "u1", 127.5, 127.5)],
+)
+def test_raw_integers(tmp_path, ending, dtype, zero, scale):
+    span = np.iinfo(dtype)
+    raw = RNG.integers(span.min, span.max, (N, 2), endpoint=True).astype(dtype)
+    raw[0] = span.min, span.max
+    raw.tofile(tmp_path / f"r{ending}")
+    expected = (raw.astype(float) - zero) / scale
+    got = samples(Recordings(str(tmp_path), 10, sample_rate=1e6))
+    np.testing.assert_allclose(got, expected[:, 0] + 1j * expected[:, 1], atol=1e-7)
+
+
+def test_npy(tmp_path):
+    for array in (IQ, IQ.astype(np.complex128), interleaved(IQ, "f4"), interleaved(IQ, "f4").T):
+        np.save(tmp_path / "r.npy", array)
+        assert np.array_equal(samples(Recordings(str(tmp_path), 10, sample_rate=1)), IQ)
+
+
+@pytest.mark.parametrize(("dtype", "zero", "scale"), [("f4", 0, 1), ("i2", 0, 32768), ("u1", 128, 128)])
+def test_wav(tmp_path, dtype, zero, scale):
+    data = (interleaved(IQ, "f8") * 0.9 * scale + zero).astype(dtype)
+    wavfile.write(tmp_path / "r.wav", 48_000, data)
+    source = Recordings(str(tmp_path), 10)
+    expected = (data.astype("f8") - zero) / scale
+    np.testing.assert_allclose(samples(source), expected[:, 0] + 1j * expected[:, 1], atol=1e-7)
+    assert source.sample_rate == 48_000
+
+
+def test_hop_and_annotations(tmp_path):
+    notes = [
+        (0, 40, {"core:label": "BPSK", "signal:snr": 10}),
+        (40, 30, {"core:label": "QPSK"}),
+        (0, 100, {"core:comment": "everything", "signal:snr": 4}),
+    ]
+    source = Recordings(str(write_sigmf(tmp_path, interleaved(IQ, "<f4"), "cf32_le", notes)), 20, hop=10)
+    assert source.start.tolist() == list(range(0, 81, 10))
+    assert source.modulations == ["BPSK", "QPSK"] and source.snrs == [4, 10]
+    # Starts 0, 10, 20 lie in the BPSK stretch, 40 and 50 in the QPSK one, the others in the last alone.
+    assert source.modulation_index.tolist() == [0, 0, 0, -1, 1, 1, -1, -1, -1]
+    assert source.snr_index.tolist() == [1, 1, 1, 0, -1, -1, 0, 0, 0]
+    frame = source.read(np.array([3])).numpy()[0]
+    assert np.array_equal(frame[0] + 1j * frame[1], IQ[30:50])
+    assert pickle.loads(pickle.dumps(source)).read(np.array([3])).numpy()[0].tolist() == frame.tolist()
+    chosen = Recordings(str(tmp_path), 20, hop=10, modulations=["QPSK"])
+    assert chosen.start.tolist() == [40, 50]
+
+
+def test_labels_from_a_csv(tmp_path):
+    IQ.tofile(tmp_path / "a.cf32")
+    IQ.tofile(tmp_path / "b.cf32")
+    (tmp_path / "labels.csv").write_text("file,start,stop,modulation,snr\na.cf32,,,8PSK,6\nb.cf32,50,100,,8\n")
+    source = Recordings(str(tmp_path), 50, sample_rate=1, labels=str(tmp_path / "labels.csv"))
+    assert source.modulation_index.tolist() == [0, 0, -1, -1]
+    assert source.snr_index.tolist() == [0, 0, -1, 1] and source.snrs == [6, 8]
+
+
+def test_unlabelled_recordings_have_unknown_labels(tmp_path):
+    IQ.tofile(tmp_path / "a.cf32")
+    source = Recordings(str(tmp_path), 50, sample_rate=1)
+    assert source.modulations == [] and source.snrs == []
+    assert source.modulation_index.tolist() == [-1, -1] and source.snr_index.tolist() == [-1, -1]
+
+
+def test_bad_input_is_named(tmp_path):
+    IQ.tofile(tmp_path / "a.cf32")
+    with pytest.raises(UserError, match=r"dataset.sample_rate must be given in Hz: .*a\.cf32 carries none"):
+        Recordings(str(tmp_path), 50)
+    with pytest.raises(UserError, match="gives no frame of 101 samples"):
+        Recordings(str(tmp_path), 101, sample_rate=1)
+    with pytest.raises(UserError, match="there is no file or folder"):
+        Recordings(str(tmp_path / "absent.cf32"))
+    (tmp_path / "x.csv").write_text("file,start,stop,modulation\n")
+    with pytest.raises(UserError, match=r"dataset.labels: .* lacks the column snr"):
+        Recordings(str(tmp_path), 50, sample_rate=1, labels=str(tmp_path / "x.csv"))
+    wavfile.write(tmp_path / "mono.wav", 8000, np.zeros(200, np.float32))
+    with pytest.raises(UserError, match=r"mono\.wav has 1 channel\(s\); I/Q needs two"):
+        Recordings(str(tmp_path / "mono.wav"))
+    wavfile.write(tmp_path / "mono.wav", 8000, np.zeros((200, 2), np.float32))
+    with pytest.raises(UserError, match="has 1 Hz but .* has 8000 Hz"):
+        Recordings(str(tmp_path), sample_rate=1)
+    (tmp_path / "odd.cs16").write_bytes(b"12345")
+    with pytest.raises(UserError, match=r"odd\.cs16 has 5 bytes; \.cs16 needs 4"):
+        Recordings(str(tmp_path / "odd.cs16"))
+    (tmp_path / "bad.sigmf-meta").write_text("{")
+    with pytest.raises(UserError, match="no readable SigMF recording"):
+        Recordings(str(tmp_path / "bad.sigmf-meta"))
+    broken = IQ.copy()
+    broken[60] = np.nan
+    broken.tofile(tmp_path / "n.cf32")
+    with pytest.raises(UserError, match=r"frame 50 of .*n\.cf32 \(named by its first sample\) holds NaN"):
+        Recordings(str(tmp_path / "n.cf32"), 50, sample_rate=1).read(np.array([0, 1]))
