@@ -121,6 +121,7 @@ def open_sigmf(path: Path) -> Recording:
     from sigmf.error import SigMFError
 
     try:
+        json.loads(path.read_text(encoding="utf-8"))
         meta = sigmf.fromfile(path, skip_checksum=True)
         info = sigmf.sigmffile.dtype_info(meta.get_global_field("core:datatype"))
         first = meta.get_capture_byte_boundaries(0)[0] if meta.get_captures() else 0

@@ -17,10 +17,11 @@ CSV_COLUMNS = ("file", "start", "stop", "modulation", "snr")
 class Recordings:
     """Frames of ``frame_length`` samples, one every ``hop``, from a recording or a folder of them.
 
-    A frame has the label of the first stretch (annotation or CSV row) that holds it whole; -1 where there is none.
+    A frame has each label from the shortest stretch (annotation or CSV row) that holds it whole and tells it; -1
+    where there is none.
 
     Args:
-        path: a file, or a folder that is searched for SigMF, .cf32, .cfile, .complex, .cs16, .cs8, .cu8, .npy, .wav.
+        path: a file, or a folder that is searched for files with one of the endings ``SUFFIXES``.
         frame_length: samples in a frame.
         hop: samples from the start of a frame to that of the next; None = ``frame_length``.
         sample_rate: in Hz, for files that don't carry one.
@@ -85,8 +86,8 @@ class Recordings:
             self._keep(np.sort(np.concatenate([np.flatnonzero(cell == c)[:frames_per_cell] for c in set(cell)])))
         if not len(self.start):
             raise UserError(
-                f"dataset.path: {path} gives no frame of {frame_length} samples with the labels that were asked for; "
-                "lower dataset.frame_length, or set dataset.modulations and dataset.snrs to null"
+                f"dataset.path: {path} gives no frame of {frame_length} samples with the labels asked for; lower"
+                " dataset.frame_length, or set dataset.modulations and dataset.snrs to null"
             )
         self._recordings: list[Recording] | None = recordings
 
@@ -94,13 +95,13 @@ class Recordings:
         """Starts and labels of a recording's frames."""
         start = np.arange(0, len(recording) - self.frame_length + 1, hop)
         modulation, snr = np.full(len(start), -1), np.full(len(start), -1)
-        # Backwards, so that the first stretch that holds a frame has the last word.
-        for label in reversed(recording.labels):
+        # The shortest stretch says most, so it has the last word.
+        for label in sorted(recording.labels, key=lambda label: label.start - label.stop):
             inside = (start >= label.start) & (start + self.frame_length <= label.stop)
-            modulation[inside] = (
-                self.modulations.index(label.modulation) if label.modulation in self.modulations else -1
-            )
-            snr[inside] = self.snrs.index(label.snr) if label.snr in self.snrs else -1
+            if label.modulation is not None:
+                modulation[inside] = position(label.modulation, self.modulations)
+            if label.snr is not None:
+                snr[inside] = position(label.snr, self.snrs)
         return start, modulation, snr
 
     def _keep(self, which: np.ndarray) -> None:
@@ -126,6 +127,11 @@ class Recordings:
     def __getstate__(self) -> dict:
         # A worker process opens its own maps.
         return {**self.__dict__, "_recordings": None}
+
+
+def position(value: str | float | None, among: list) -> int:
+    """The index of ``value``, -1 where it is not among them."""
+    return among.index(value) if value in among else -1
 
 
 def find_recordings(path: Path) -> list[Path]:
@@ -168,7 +174,7 @@ def common_rate(recordings: list[Recording], given: float | None) -> float:
     if len(rates) > 1:
         (one, first), (other, second) = list(rates.items())[:2]
         raise UserError(
-            f"dataset.sample_rate: {first} has {one:g} Hz but {second} has {other:g} Hz; bring all to one rate first"
+            f"dataset.sample_rate: {first} has {one:g} Hz but {second} has {other:g} Hz; resample to one rate"
         )
     return float(next(iter(rates)))
 
