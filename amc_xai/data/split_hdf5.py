@@ -65,7 +65,7 @@ class SplitHdf5:
         frame_length: cut every frame to its first ``frame_length`` samples; None keeps the stored length.
 
     Raises:
-        UserError: for an absent store, class or SNR, a file without ``X`` or of another shape.
+        UserError: for an absent store, class or SNR, counts below 1, a file without ``X`` or of another shape.
     """
 
     def __init__(
@@ -78,6 +78,9 @@ class SplitHdf5:
     ):
         if path is None:
             raise UserError("dataset.path must name the folder of the split store (dataset.path=FOLDER)")
+        for key, value in {"frames_per_cell": frames_per_cell, "frame_length": frame_length}.items():
+            if value is not None and value < 1:
+                raise UserError(f"dataset.{key} must be 1 or more, not {value}")
         cells = find_cells(Path(path))
         self.modulations = choose(modulations, sorted({m for m, _ in cells}), "dataset.modulations", path)
         self.snrs = [float(s) for s in choose(snrs, sorted({s for _, s in cells}), "dataset.snrs", path)]
