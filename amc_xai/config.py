@@ -53,7 +53,7 @@ class Config:
 
 def register() -> None:
     """Make the schema known to Hydra as ``schema``, the first entry of ``config.yaml``'s defaults."""
-    ConfigStore.instance().store(name="schema", node=Config)
+    ConfigStore.instance().store(name="schema", node=Config, replace=True)
 
 
 def check(cfg: DictConfig) -> None:

@@ -79,10 +79,12 @@ def training_loader(
     if len(indices) < 2:
         raise UserError(f"dataset: training needs at least two frames, and the training part has {len(indices)}")
     sampler = TrainingBatches(source.snr_index[indices], batch_size, seed, rates)
+    # A loader draws a number each time it starts; from the global stream, a resumed epoch would draw one more.
     return DataLoader(
         FrameSet(source, indices),
         batch_sampler=sampler,
         collate_fn=as_is,
+        generator=torch.Generator(),
         num_workers=workers,
         multiprocessing_context="spawn" if workers else None,
         persistent_workers=workers > 0,
@@ -91,7 +93,9 @@ def training_loader(
 
 def evaluation_loader(source: FrameSource, indices: np.ndarray, batch_size: int) -> DataLoader:
     """These frames in ascending order, each once, the last batch as short as it comes."""
-    return DataLoader(FrameSet(source, indices), batch_size=batch_size, collate_fn=as_is)
+    return DataLoader(
+        FrameSet(source, indices), batch_size=batch_size, collate_fn=as_is, generator=torch.Generator()
+    )
 
 
 def as_is(batch: Batch) -> Batch:

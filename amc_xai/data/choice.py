@@ -59,4 +59,4 @@ def choose(wanted: Sequence | None, present: list, key: str, where: str) -> list
 def check_count(key: str, value: int | None) -> None:
     """Raise UserError unless ``value`` is None or at least 1."""
     if value is not None and value < 1:
-        raise UserError(f"{key} must be 1 or more, or null for all, not {value}")
+        raise UserError(f"{key} must be 1 or more, not {value}")

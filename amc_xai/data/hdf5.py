@@ -44,7 +44,9 @@ class Hdf5Frames:
         with open_hdf5(path) as file:
             if "X" not in file or not isinstance(file["X"], h5py.Dataset):
                 held = ", ".join(file) or "nothing"
-                raise UserError(f"dataset.path: {path} must hold a dataset X of I/Q frames; it holds {held}")
+                raise UserError(
+                    f"dataset.path: {path} must hold a dataset X of shape (frames, samples, 2); it holds {held}"
+                )
             data = file["X"]
             if data.ndim != 3 or data.shape[2] != 2 or data.dtype.kind not in "fiu":
                 raise UserError(

@@ -64,8 +64,9 @@ def stratified_split(
     _, first, size = np.unique(cell[by_cell], return_index=True, return_counts=True)
     position = np.arange(frames) - np.repeat(first, size)
     order = np.lexsort((random_keys(position, seed), cell[by_cell]))
-    # Within a cell, `position` now counts frames in random order; cut it at the rounded cumulative shares.
-    cuts = np.rint(np.cumsum(ratios)[:2, None] * size).astype(np.int64)
+    # Within a cell, `position` now counts frames in random order; cut it where one part's frames end.
+    got = nearest_counts(ratios, size)
+    cuts = got.cumsum(0)
     frame = by_cell[order]
     train_end, validation_end = np.repeat(cuts[0], size), np.repeat(cuts[1], size)
     split = Split(
@@ -73,7 +74,6 @@ def stratified_split(
         validation=np.sort(frame[(position >= train_end) & (position < validation_end)]),
         test=np.sort(frame[position >= validation_end]),
     )
-    got = np.stack([cuts[0], cuts[1] - cuts[0], size - cuts[1]])
     short = (got == 0) & (ratios[:, None] > 0)
     if short.any():
         part, which = np.argwhere(short)[0]
@@ -88,21 +88,32 @@ def stratified_split(
 def check_ratios(ratios: Sequence[float]) -> np.ndarray:
     """Three shares, none negative, with a sum of 1, as an array (3,)."""
     array = np.asarray(ratios, dtype=float)
-    if array.shape != (3,) or (array < 0).any() or abs(array.sum() - 1) > 1e-6 or array[0] + array[2] == 0:
+    if array.shape != (3,) or (array < 0).any() or not abs(array.sum() - 1) <= 1e-6 or array[0] + array[2] == 0:
         raise UserError(
             "split.ratios must be three shares (train, validation, test), each 0 or more, with a sum of 1, "
             f"such as [0.8,0.1,0.1], not {list(ratios)}"
         )
-    return array
+    return array / array.sum()
+
+
+def nearest_counts(ratios: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Frames of each part (3, K) in cells of ``size`` (K,): the whole numbers nearest to the exact shares.
+
+    Shares are rounded down, and what is left goes to the largest remainders, train before validation before
+    test where they tie (Hamilton's method). Rounding the cumulative shares instead would give a cell of 7
+    frames at 80/10/10 no validation frame.
+    """
+    share = ratios[:, None] * size
+    counts = np.floor(share + 1e-9).astype(np.int64)
+    rank = np.argsort(np.argsort(counts - share, axis=0, kind="stable"), axis=0)
+    return counts + (rank < size - counts.sum(0))
 
 
 def least_frames(ratios: np.ndarray) -> int:
     """The smallest cell from which on every wanted part gets a frame."""
-    for size in range(1, 100_000):
-        counts = np.diff(np.concatenate([[0], np.rint(np.cumsum(ratios) * size)]))
-        if (counts[ratios > 0] > 0).all():
-            return size
-    return 100_000
+    sizes = np.arange(1, 100_000)
+    short = (nearest_counts(ratios, sizes)[ratios > 0] == 0).any(0)
+    return int(sizes[short].max(initial=0)) + 1
 
 
 def random_keys(position: np.ndarray, seed: int) -> np.ndarray:

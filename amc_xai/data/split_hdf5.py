@@ -74,7 +74,7 @@ class SplitHdf5:
         frame_length: cut every frame to its first ``frame_length`` samples; None keeps the stored length.
 
     Raises:
-        UserError: for an absent store, class or SNR, a file without ``X`` or of another shape.
+        UserError: for an absent store, class or SNR, counts below 1, a file without ``X`` or of another shape.
     """
 
     def __init__(

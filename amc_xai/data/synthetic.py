@@ -80,7 +80,6 @@ class Synthetic:
         cell = np.repeat(np.arange(cells), frames_per_cell)
         self.modulation_index = cell // len(self.snrs)
         self.snr_index = cell % len(self.snrs)
-        self._snr_db = np.asarray(self.snrs)
 
     def read(self, indices: np.ndarray) -> torch.Tensor:
         """Make the frames (n, 2, L) float32 at these positions of the label arrays."""
@@ -96,7 +95,7 @@ class Synthetic:
         return first[:, None] + torch.arange(count) * self.samples_per_symbol
 
     def _make(self, indices: np.ndarray):
-        modulation, snr = self.modulation_index[indices], self._snr_db[self.snr_index[indices]]
+        modulation, snr = self.modulation_index[indices], np.asarray(self.snrs)[self.snr_index[indices]]
         shape = (self.modulations, self.frame_length, self.samples_per_symbol, self.channel)
         draws = draw_seeded(self.seed, modulation, snr, indices % self.frames_per_cell, *shape)
         return synthesise(torch.from_numpy(modulation), torch.from_numpy(snr).float(), draws, *shape)

@@ -1,11 +1,9 @@
-"""``task=generate``: write the dataset as a split store, one HDF5 file for each (modulation, SNR)."""
+"""``task=generate``: write the synthetic set as a split store; goes on where it was interrupted."""
 
 import logging
 from pathlib import Path
 
-import numpy as np
-
-from amc_xai.data.split_hdf5 import write_cell
+from amc_xai.data.conversion import SplitStoreWriter, labelled_cells, write_cells
 from amc_xai.errors import UserError
 from amc_xai.parts import Parts
 from amc_xai.progress import progress
@@ -13,22 +11,20 @@ from amc_xai.progress import progress
 log = logging.getLogger(__name__)
 
 
-def run(parts: Parts, name: str = "generate", needs_checkpoint: bool = False) -> None:
-    """Make every frame of ``dataset`` and write it below ``dataset.path``."""
+def run(parts: Parts, name: str = "generate", workers: int = 1, needs_checkpoint: bool = False) -> None:
+    """Make every frame of ``dataset`` and write it below ``dataset.path``, over ``workers`` processes."""
     if parts.config["dataset"].get("path") is None:
         raise UserError("dataset.path must name the folder to write to (dataset.path=FOLDER)")
     source = parts.make["dataset"]()
     root = Path(parts.config["dataset"]["path"])
-    cells = [(m, s) for m in range(len(source.modulations)) for s in range(len(source.snrs))]
-    attributes = {
-        "samples_per_symbol": source.samples_per_symbol,
-        "snr_definition": source.snr_definition,
-    }
-    for m, s in progress(cells, "writing cells", 0, len(cells), unit="cell"):
-        indices = np.flatnonzero((source.modulation_index == m) & (source.snr_index == s))
-        write_cell(root, source.modulations[m], source.snrs[s], source.read(indices).numpy(), attributes)
+    # Where the set is written, and how it is held and trained on, says nothing of what is in it.
+    unrelated = ("path", "endless", "frames_per_epoch", "residency")
+    stamp = {"dataset": {k: v for k, v in parts.config["dataset"].items() if k not in unrelated}}
+    cells = len(labelled_cells(source))
+    work = write_cells(source, SplitStoreWriter(), root, stamp, workers)
+    written = sum(progress(work, "writing cells", 0, cells, unit="cell"))
     log.info(
-        "wrote %d frames in %d cells to %s; train on them with: python -m amc_xai dataset=split_hdf5 "
+        "%d frames in %d cells (%d written now) in %s; train on them with: python -m amc_xai dataset=split_hdf5 "
         "dataset.path=%s",
-        len(source.modulation_index), len(cells), root, root,
+        len(source.modulation_index), cells, written, root, root,
     )  # fmt: skip
