@@ -44,6 +44,7 @@ class Parts:
         return self.config["seed"]
 
 
+OF_THE_KEEPER = ("residency", "half_precision")
 GROUPS = (
     "dataset", "split", "representation", "backbone", "extractor", "head", "loss", "optimizer", "scheduler",
     "trainer", "perturbation", "tracker",
@@ -60,8 +61,11 @@ def make_parts(cfg: DictConfig, folder: Path, overrides: list[str]) -> Parts:
             loaded = load_checkpoint(cfg[key], key)
             cfg = overlay(cfg, loaded["config"], overrides)
     make_paths_absolute(cfg)
+    chosen = {group: cfg[group] for group in GROUPS}
+    # Where frames are kept is no business of the source that makes them: the workbench wraps it.
+    chosen["dataset"] = OmegaConf.masked_copy(cfg.dataset, [k for k in cfg.dataset if k not in OF_THE_KEEPER])
     make = {
-        group: instantiate(cfg[group], _convert_="all", _execution_whitelist_=trusted_targets())
+        group: instantiate(chosen[group], _convert_="all", _execution_whitelist_=trusted_targets())
         for group in GROUPS
     }
     return Parts(OmegaConf.to_container(cfg, resolve=True), overrides, folder, make, loaded)

@@ -2,6 +2,7 @@
 
 from amc_xai.data.batches import evaluation_loader, training_loader
 from amc_xai.data.contracts import Batch, FrameSource
+from amc_xai.data.images import Images
 from amc_xai.data.radioml2016 import RadioML2016
 from amc_xai.data.radioml2018 import RadioML2018
 from amc_xai.data.recordings import Recordings
@@ -13,6 +14,7 @@ __all__ = [
     "Batch",
     "FrameSource",
     "FreshBatches",
+    "Images",
     "RadioML2016",
     "RadioML2018",
     "Recordings",

@@ -85,6 +85,8 @@ def training_loader(
         batch_sampler=sampler,
         collate_fn=as_is,
         generator=torch.Generator(),
+        # Workers prefetch; from pinned memory their batches reach the device beside the computing.
+        pin_memory=workers > 0 and torch.cuda.is_available(),
         num_workers=workers,
         multiprocessing_context="spawn" if workers else None,
         persistent_workers=workers > 0,

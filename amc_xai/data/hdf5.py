@@ -43,9 +43,9 @@ class Hdf5Frames:
         self.path = path
         with open_hdf5(path) as file:
             if "X" not in file or not isinstance(file["X"], h5py.Dataset):
-                held = ", ".join(file) or "nothing"
+                held = ", ".join(file) or "an empty file"
                 raise UserError(
-                    f"dataset.path: {path} must hold a dataset X of shape (frames, samples, 2); it holds {held}"
+                    f"dataset.path: {path} must hold a dataset X of shape (frames, samples, 2), not {held}"
                 )
             data = file["X"]
             if data.ndim != 3 or data.shape[2] != 2 or data.dtype.kind not in "fiu":

@@ -2,5 +2,6 @@
 
 from amc_xai.representation.augmented import Augmented
 from amc_xai.representation.constellation import Constellation, normalise_power
+from amc_xai.representation.none import Unchanged
 
-__all__ = ["Augmented", "Constellation", "normalise_power"]
+__all__ = ["Augmented", "Constellation", "Unchanged", "normalise_power"]

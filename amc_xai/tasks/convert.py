@@ -31,7 +31,7 @@ def run(
         raise UserError(f"task.format must be split or images, not {format!r}")
     source = parts.make["dataset"]()
     root = Path(os.path.abspath(os.path.expanduser(to)))
-    if not hasattr(source, "frame_length") or getattr(source, "shape", None) is not None:
+    if hasattr(source, "image_shape"):
         raise UserError("dataset: images can't be converted again; convert from the I/Q frames they came from")
     stamp = {"seed": parts.seed, "format": format, "dataset": parts.config["dataset"]}
     writer = SplitStoreWriter()

@@ -10,6 +10,7 @@ from accelerate.utils import set_seed
 
 from amc_xai import __version__
 from amc_xai.data import FrameSource, FreshBatches, Split, evaluation_loader, training_loader, verify
+from amc_xai.data.residency import resident
 from amc_xai.errors import UserError
 from amc_xai.model import Classifier, MultiTaskNetwork
 from amc_xai.parts import Parts
@@ -38,7 +39,7 @@ class Workbench:
         options = parts.make["trainer"]
         accelerator = make_accelerator(parts.config["device"], options.precision)
         set_seed(parts.seed)
-        source = parts.make["dataset"]()
+        source = make_source(parts, accelerator.device)
         modulations, snrs = source.modulations, source.snrs
         if parts.loaded is not None:
             modulations, snrs = parts.loaded["modulations"], parts.loaded["snrs"]
@@ -89,6 +90,13 @@ class Workbench:
             "frame_length": self.source.frame_length,
             "snr_definition": self.source.snr_definition,
         }
+
+
+def make_source(parts: Parts, device: torch.device) -> FrameSource:
+    """The source as configured, which keeps its frames where ``dataset.residency`` says."""
+    options = parts.config["dataset"]
+    source = parts.make["dataset"]()
+    return resident(source, options.get("residency", "disk"), bool(options.get("half_precision", False)), device)
 
 
 def make_classifier(parts: Parts, frame_length: int, modulations: list[str], snrs: list[float]) -> Classifier:

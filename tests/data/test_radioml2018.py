@@ -111,7 +111,7 @@ def replace(name, data):
         (lambda f: f["Y"].__setitem__(7, 0), "row 7 .* not exactly one class"),
         (replace("Y", None), "lacks Y, the one-hot labels"),
         (replace("Z", None), "lacks Z, the SNRs"),
-        (replace("X", None), "must hold a dataset X .* it holds Y, Z"),
+        (replace("X", None), "must hold a dataset X .* not Y, Z"),
         (replace("X", np.zeros((1248, 2, 16), np.float32)), r"shape (1248, 2, 16)"),
         (replace("X", np.zeros((1250, 16, 2), np.float32)), "has 1250 rows; .* a multiple of 624"),
         (replace("Y", np.zeros((1248, 11), np.int64)), r"Y of .* has shape (1248, 11); .* (1248, 24)"),

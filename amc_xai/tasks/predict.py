@@ -1,0 +1,65 @@
+"""``task=predict``: what a checkpoint says about frames, labelled or not."""
+
+import csv
+import logging
+
+import numpy as np
+
+from amc_xai.data import evaluation_loader
+from amc_xai.evaluation.inference import predict
+from amc_xai.evaluation.predictions import Predictions
+from amc_xai.files import replacing
+from amc_xai.parts import Parts
+from amc_xai.progress import progress
+from amc_xai.tasks.workbench import load_weights, make_classifier
+from amc_xai.training import make_accelerator
+
+log = logging.getLogger(__name__)
+
+
+def run(parts: Parts, name: str = "predict", needs_checkpoint: bool = True) -> None:
+    """Predict every frame of ``dataset``; leaves ``predictions.npz`` and ``predictions.csv``."""
+    options = parts.make["trainer"]
+    accelerator = make_accelerator(parts.config["device"], options.precision)
+    source = parts.make["dataset"]()
+    modulations, snrs = parts.loaded["modulations"], parts.loaded["snrs"]
+    classifier = make_classifier(parts, source.frame_length, modulations, snrs)
+    load_weights(classifier, parts)
+    # A label that the network doesn't know is no obstacle here: it counts as unknown.
+    source.modulation_index = known_labels(source.modulation_index, source.modulations, modulations)
+    source.snr_index = known_labels(source.snr_index, source.snrs, snrs)
+    source.modulations, source.snrs = list(modulations), list(snrs)
+    frames = np.arange(len(source.modulation_index))
+    loader = accelerator.prepare(evaluation_loader(source, frames, options.batch_size))
+    classifier.to(accelerator.device)
+    predictions = predict(classifier, progress(loader, "predicting", 0, len(loader)), accelerator)
+    if accelerator.is_main_process:
+        predictions.save(parts.folder / "predictions.npz")
+        path = parts.folder / "predictions.csv"
+        write_csv(path, predictions, source, parts.config["dataset"].get("path"))
+        log.info("%d frames; open %s", len(predictions), path)
+
+
+def known_labels(index: np.ndarray, own: list, known: list) -> np.ndarray:
+    """Labels (N,) by the class list ``known`` in place of ``own``; -1 where it lacks them."""
+    place = np.array([known.index(entry) if entry in known else -1 for entry in own] + [-1])
+    return place[index]
+
+
+def write_csv(path, predictions: Predictions, source, dataset_path: str | None) -> None:
+    """One row a frame: where it is from, what it was said to be, how surely, and every class's probability."""
+    shares, levels = predictions.modulation_probability, predictions.snr_probability
+    modulations, snrs = predictions.modulations.tolist(), predictions.snrs.tolist()
+    header = ["file", "start", "frame", "modulation", "modulation_probability", "snr", "snr_probability"]
+    header += [f"p({m})" for m in modulations] + [f"p({s:g} dB)" for s in snrs]
+    named, best = predictions.modulation_predicted, predictions.snr_predicted
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        for k in range(len(predictions)):
+            where = [dataset_path or "", "", k]
+            if hasattr(source, "file_index"):
+                where = [source.files[source.file_index[k]].name, int(source.start[k]), k]
+            said = [modulations[named[k]], f"{shares[k, named[k]]:.4f}", f"{snrs[best[k]]:g}"]
+            said.append(f"{levels[k, best[k]]:.4f}")
+            writer.writerow([*where, *said, *(f"{p:.4f}" for p in [*shares[k], *levels[k]])])
