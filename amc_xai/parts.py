@@ -1,5 +1,6 @@
 """From the composed configuration to the parts that a task works with."""
 
+import copy
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,8 +47,8 @@ class Parts:
 
 OF_THE_KEEPER = ("residency", "half_precision")
 GROUPS = (
-    "dataset", "split", "representation", "backbone", "extractor", "head", "loss", "optimizer", "scheduler",
-    "trainer", "perturbation", "tracker",
+    "dataset", "split", "augmentation", "representation", "backbone", "extractor", "head", "loss", "optimizer",
+    "scheduler", "trainer", "perturbation", "tracker",
 )  # fmt: skip
 
 
@@ -61,9 +62,11 @@ def make_parts(cfg: DictConfig, folder: Path, overrides: list[str]) -> Parts:
             loaded = load_checkpoint(cfg[key], key)
             cfg = overlay(cfg, loaded["config"], overrides)
     make_paths_absolute(cfg)
-    chosen = {group: cfg[group] for group in GROUPS}
     # Where frames are kept is no business of the source that makes them: the workbench wraps it.
-    chosen["dataset"] = OmegaConf.masked_copy(cfg.dataset, [k for k in cfg.dataset if k not in OF_THE_KEEPER])
+    chosen = copy.deepcopy(cfg)
+    with open_dict(chosen):
+        for key in OF_THE_KEEPER:
+            chosen.dataset.pop(key, None)
     make = {
         group: instantiate(chosen[group], _convert_="all", _execution_whitelist_=trusted_targets())
         for group in GROUPS

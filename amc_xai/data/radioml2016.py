@@ -44,6 +44,7 @@ class RadioML2016:
     samples_per_symbol = 8.0
     sample_rate = None
     snr_definition = "sample"
+    decibels_a_label = 2.0
 
     def __init__(
         self,

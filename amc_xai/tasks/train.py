@@ -26,6 +26,7 @@ def run(
     options = parts.make["trainer"]
     loss = parts.make["loss"](bench.classifier.snrs)
     optimizer = parts.make["optimizer"](parameter_groups(bench.classifier.network, loss))
+    augment = parts.make["augmentation"](bench.source, rank=bench.accelerator.process_index)
     training = bench.training_batches()
     schedule = parts.make["scheduler"](optimizer, options.epochs, len(training))
     log.info(
@@ -48,7 +49,7 @@ def run(
         state = train(
             bench.classifier, loss, optimizer, schedule, training,
             bench.evaluation_batches(bench.split.validation), options, bench.accelerator, parts.folder,
-            bench.about(), parts.loaded, progress, tracker.log,
+            bench.about(), parts.loaded, progress, tracker.log, augment,
         )  # fmt: skip
         best = load_checkpoint(parts.folder / "checkpoints" / "best.pt")
         bench.classifier.network.load_state_dict(best["network"])

@@ -61,6 +61,7 @@ def train(
     resume: dict | None = None,
     progress: Callable[[Iterable, str, int, int], Iterable] = lambda batches, text, done, total: batches,
     on_epoch: Callable[[dict], None] = lambda row: None,
+    augment: Callable = lambda batch, epoch, step: batch,
 ) -> State:
     """Train until the epochs are over, the validation loss stops falling, or the user stops it.
 
@@ -126,6 +127,7 @@ def train(
             done = state.epoch * steps + state.step
             for batch in progress(training, text, done, options.epochs * steps):
                 with torch.no_grad():
+                    batch = augment(batch, state.epoch, state.step)
                     x = representation(batch.iq)
                 with accelerator.autocast():
                     prediction = network(x)
