@@ -1,11 +1,15 @@
 """What tests across rooms share: the command line in this process, at a size that takes a moment."""
 
 import logging
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+# Two processes run the tests side by side (pyproject.toml): one thread each, set before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The smallest job that goes all the way: 40 frames, one epoch.
 TINY = {

@@ -184,15 +184,18 @@ def test_single_snr_grid(cli):
     assert metrics["snr_accuracy"] == 1.0 and metrics["snr_mae_db"] == 0.0
 
 
-@pytest.mark.parametrize("flags", [["--help"], ["--cfg", "job"]])
+WITHOUT_TORCH = """
+import sys
+import amc_xai
+from amc_xai.__main__ import main
+main()
+assert not {"torch", "timm", "matplotlib"} & set(sys.modules), "heavy import"
+"""
+
+
+@pytest.mark.parametrize("flags", [["--help"], ["--cfg", "job"]], ids=["help", "cfg"])
 def test_answers_without_torch(flags):
-    code = (
-        "import sys; sys.argv = ['amc_xai', *%r]\n"
-        "import amc_xai\n"
-        "from amc_xai.__main__ import main\n"
-        "main()\n"
-        "assert not {'torch', 'timm', 'matplotlib'} & set(sys.modules), 'heavy import'\n"
-    ) % (flags,)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    command = [sys.executable, "-c", WITHOUT_TORCH, *flags]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "backbone" in done.stdout

@@ -1,6 +1,5 @@
 """Checkpoints: tensors and plain values only, so that ``torch.load(weights_only=True)`` reads them."""
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -28,7 +27,8 @@ def load_checkpoint(path: str | Path, key: str = "checkpoint") -> dict:
         raise UserError(f"{key}: there is no file {path}; a run leaves its own in checkpoints/best.pt")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    except Exception as error:
+        # Bytes that are no checkpoint break the unpickler wherever they happen to: there is no list of its errors.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{key}: {path} can't be read as a checkpoint ({reason[:160]})") from error
     if not isinstance(state, dict) or not {"network", "config", "modulations", "snrs"} <= state.keys():

@@ -143,7 +143,7 @@ def train(
                 count(running, terms.total, prediction, batch)
                 state.step += 1
                 # Reading the loss waits for the device, so look at it now and then only.
-                if state.step % 16 == 0 or state.step >= steps:
+                if state.step % 16 == 0 or state.step >= steps or interrupt.requested:
                     stop_unless_finite(running["loss"], state, folder)
                 if interrupt.requested:
                     state.running = running

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import torch
+
+from amc_xai.data import evaluation_loader, training_loader
+from amc_xai.data.batches import TrainingBatches
+from amc_xai.errors import UserError
+
+
+class Numbered:
+    """Frame k holds the number k, its labels are k % 3 and k % 4."""
+
+    def __init__(self, count):
+        self.modulation_index, self.snr_index = np.arange(count) % 3, np.arange(count) % 4
+        self.reads = []
+
+    def read(self, indices):
+        self.reads.append(len(indices))
+        return torch.from_numpy(np.asarray(indices)).float()[:, None, None].expand(-1, 2, 5)
+
+
+def visited(loader):
+    numbers = []
+    for batch in loader:
+        number = batch.iq[:, 0, 0].long()
+        assert torch.equal(batch.modulation, number % 3) and torch.equal(batch.snr, number % 4)
+        assert batch.modulation.dtype == batch.snr.dtype == torch.int64
+        numbers.append(number.tolist())
+    return numbers
+
+
+def flat(batches):
+    return [number for batch in batches for number in batch]
+
+
+def test_an_epoch_visits_every_frame_once_in_an_order_of_its_own():
+    indices = np.arange(100, 150)
+    source = Numbered(200)
+    loader = training_loader(source, indices, 8, seed=1)
+    orders = []
+    for epoch in range(3):
+        loader.batch_sampler.epoch = epoch
+        found = visited(loader)
+        assert [len(batch) for batch in found] == [8] * 6 + [2]
+        assert len(loader) == 7
+        orders.append(flat(found))
+        assert sorted(orders[-1]) == indices.tolist()
+    assert orders[0] != orders[1] != orders[2] != sorted(orders[2])
+    # A batch is one read of the source.
+    assert source.reads == ([8] * 6 + [2]) * 3
+    loader.batch_sampler.epoch = 1
+    assert flat(visited(loader)) == orders[1]
+    assert flat(visited(training_loader(source, indices, 8, seed=2))) != orders[0]
+
+
+def test_a_last_batch_of_one_frame_is_left_out_and_another_frame_each_time():
+    loader = training_loader(Numbered(17), np.arange(17), 8, seed=0)
+    left_out = set()
+    for epoch in range(12):
+        loader.batch_sampler.epoch = epoch
+        found = visited(loader)
+        assert [len(batch) for batch in found] == [8, 8] and len(loader) == 2
+        (missing,) = set(range(17)) - set(flat(found))
+        left_out.add(missing)
+    assert len(left_out) > 3
+
+
+def test_batches_of_one_frame_by_choice_are_all_there():
+    assert len(TrainingBatches(np.zeros(5, np.int64), 1, seed=0)) == 5
+
+
+@pytest.mark.parametrize("start", [1, 4, 7])
+def test_start_skips_exactly_the_batches_that_are_done(start):
+    loader = training_loader(Numbered(50), np.arange(50), 8, seed=3)
+    loader.batch_sampler.epoch = 2
+    whole = visited(loader)
+    loader.batch_sampler.start = start
+    assert visited(loader) == whole[start:]
+    # The length stays that of the whole epoch: schedules and progress count in it.
+    assert len(loader) == len(whole)
+
+
+def test_rates_take_their_share_of_every_snr():
+    snr = np.arange(8000) % 4
+    rates = np.array([0.0, 0.25, 0.5, 1.0])
+    sampler = TrainingBatches(snr, 64, seed=0, rates=lambda epoch: rates * (epoch == 0) + (epoch > 0))
+    counts = np.bincount(snr[np.concatenate(list(sampler))], minlength=4)
+    # 2000 frames of each SNR; standard deviations 19.4 and 22.4 of the binomial draws.
+    assert counts[0] == 0 and counts[3] >= 1999
+    assert abs(counts[1] - 500) < 4 * 19.4 and abs(counts[2] - 1000) < 4 * 22.4
+    sampler.epoch = 1
+    assert sorted(np.concatenate(list(sampler))) == list(range(8000))
+
+
+def test_evaluation_takes_every_frame_once_in_order():
+    indices = np.array([3, 5, 6, 7, 20, 21, 30])
+    loader = evaluation_loader(Numbered(40), indices, 3)
+    assert visited(loader) == [[3, 5, 6], [7, 20, 21], [30]]
+    assert len(loader) == 3
+
+
+def test_loading_leaves_the_random_stream_of_training_alone():
+    # Or a resumed epoch, whose loaders start a second time, would draw other dropout masks.
+    loaders = training_loader(Numbered(20), np.arange(20), 8, 0), evaluation_loader(Numbered(20), np.arange(20), 8)
+    for loader in loaders:
+        torch.manual_seed(0)
+        expected = torch.rand(3)
+        torch.manual_seed(0)
+        visited(loader)
+        assert torch.equal(torch.rand(3), expected)
+
+
+def test_fewer_than_two_frames_are_refused():
+    with pytest.raises(UserError, match="training needs at least two frames, and the training part has 1"):
+        training_loader(Numbered(5), np.array([2]), 8, seed=0)

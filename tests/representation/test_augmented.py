@@ -1,0 +1,167 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from amc_xai.data import Synthetic
+from amc_xai.errors import UserError
+from amc_xai.representation import Augmented, Constellation
+from amc_xai.representation.augmented import CHANNELS
+
+IQ = Synthetic(["QPSK", "16QAM", "GMSK"], [5, 25], 2, frame_length=512).read(np.arange(12))
+
+
+def test_channels_come_in_the_order_asked_for():
+    every = Augmented(32, CHANNELS)(IQ)
+    assert every.shape == (12, 5, 32, 32)
+    assert Augmented(32, CHANNELS).output_shape(512) == (5, 32, 32)
+    for chosen in (("residual",), ("recovered", "trajectory"), ("differential", "symbols", "residual")):
+        some = Augmented(32, chosen)
+        assert some.channels == chosen and some.output_shape(512) == (len(chosen), 32, 32)
+        expected = every[:, [CHANNELS.index(name) for name in chosen]]
+        assert torch.equal(some(IQ), expected)
+    # No two channels show the same.
+    for a in range(5):
+        for b in range(a):
+            assert not torch.allclose(every[:, a], every[:, b], atol=0.1)
+
+
+def test_the_trajectory_is_the_constellation_of_all_samples():
+    difference = Augmented(32, ["trajectory"], log=False)(IQ) - Constellation(32, extent=3.0, log=False)(IQ)
+    # Division by the extent may round a point over an edge.
+    assert difference.abs().sum() <= 4
+
+
+def test_the_image_of_a_frame_depends_on_that_frame_alone():
+    augmented = Augmented(32, CHANNELS, log=False)
+    together = augmented(IQ)
+    order = torch.randperm(12, generator=torch.Generator().manual_seed(0))
+    shuffled = augmented(IQ[order])
+    alone = torch.cat([augmented(IQ[k : k + 1]) for k in range(12)])
+    for other, expected in ((shuffled, together[order]), (alone, together)):
+        # An FFT may round its last bit by the batch; a point then crosses an edge that it touches.
+        assert (other - expected).abs().sum((1, 2, 3)).max() <= 4
+
+
+def test_scale_makes_no_difference():
+    augmented = Augmented(32, CHANNELS)
+    assert torch.equal(augmented(IQ * 2.0**-9), augmented(IQ))
+
+
+def test_a_constant_phase_drops_out_of_the_differential_and_turns_the_symbols():
+    augmented = Augmented(64, ["symbols", "differential", "recovered"])
+    points = augmented.points(IQ)
+    frame = torch.complex(IQ[:, 0], IQ[:, 1]) * complex(math.cos(1.0), math.sin(1.0))
+    turned = augmented.points(torch.stack([frame.real, frame.imag], 1))
+    torch.testing.assert_close(turned["differential"], points["differential"], rtol=0, atol=2e-4)
+    by = complex(math.cos(1.0), math.sin(1.0))
+    torch.testing.assert_close(turned["symbols"], points["symbols"] * by, rtol=0, atol=2e-4)
+    # Carrier recovery undoes the turn, up to quarters: the fourth powers agree.
+    torch.testing.assert_close(turned["recovered"] ** 4, points["recovered"] ** 4, rtol=0, atol=2e-3)
+
+
+def test_a_carrier_offset_only_turns_the_differential():
+    # s[n+1] s*[n] gains exactly the phase of one symbol's worth of offset.
+    step = 2 * math.pi * 1e-4
+    ramp = torch.polar(torch.ones(512), step * torch.arange(512))
+    frame = torch.complex(IQ[8:, 0], IQ[8:, 1])
+    augmented = Augmented(64, ["differential"], samples_per_symbol=8.0)
+    before = augmented.points(torch.stack([frame.real, frame.imag], 1))["differential"]
+    shifted = frame * ramp
+    after = augmented.points(torch.stack([shifted.real, shifted.imag], 1))["differential"]
+    turn = torch.angle((after * before.conj()).sum(-1))
+    torch.testing.assert_close(turn, torch.full_like(turn, 8 * step), rtol=0.05, atol=0)
+
+
+def test_the_differential_keeps_the_square_root_of_the_magnitude():
+    augmented = Augmented(64, ["symbols", "differential"])
+    points = augmented.points(IQ)
+    s = points["symbols"] * 2
+    product = s[:, 1:] * s[:, :-1].conj()
+    d = points["differential"] * 2
+    torch.testing.assert_close(d.abs(), product.abs().sqrt(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(d * d.abs(), product, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["QPSK", "64QAM", "GMSK"])
+def test_the_radius_of_the_residual_is_the_noise_level(name):
+    # Es/N0 of x dB is noise of power v = 8 / 10^(x/10) beside a signal of power 1. What lies beyond 1.2 symbol
+    # rates, a share of 0.7 of the band, has Rayleigh amplitudes of power p = 0.7 v / (1 + v) after
+    # normalisation, of median sqrt(p ln 2). The picture spans 4 decades of amplitude, so that 10 dB are 1/8.
+    snrs = [-10, 0, 10, 20, 30]
+    source = Synthetic([name], snrs, 12, frame_length=1024, channel={"roll_off": (0.25, 0.25)})
+    radius = Augmented(64, ["residual"]).points(source.read(np.arange(60)))["residual"].abs()
+    share = (np.abs(np.fft.fftfreq(1024)) > 1.2 / 8).mean()
+    medians = []
+    for s, snr in enumerate(snrs):
+        medians.append(radius[source.snr_index == s].flatten().median().item())
+        variance = 8 * 10 ** (-snr / 10)
+        amplitude = math.sqrt(share * variance / (1 + variance) * math.log(2))
+        assert medians[-1] == pytest.approx((math.log10(amplitude) + 3) / 4, abs=0.006), snr
+    assert medians[3] - medians[4] == pytest.approx(1 / 8, abs=0.01)
+
+
+def test_the_residual_keeps_its_direction_and_stops_at_the_centre():
+    augmented = Augmented(64, ["residual"])
+    n = torch.arange(256)
+    # A tone far outside the band passes whole: amplitude 1, so 3 of 4 decades from the centre.
+    tone = torch.polar(torch.ones(256), 2 * math.pi * 0.375 * n + 0.4)
+    found = augmented.points(torch.stack([tone.real, tone.imag])[None])["residual"][0]
+    torch.testing.assert_close(found, 0.75 * tone, rtol=0, atol=1e-5)
+    # One inside the band leaves nothing.
+    tone = torch.polar(torch.ones(256), 2 * math.pi * 0.0625 * n)
+    found = augmented.points(torch.stack([tone.real, tone.imag])[None])["residual"][0]
+    assert found.abs().max() < 1e-6
+
+
+def test_a_frame_of_zeros_is_a_dot_in_the_middle_of_every_channel():
+    image = Augmented(9, CHANNELS, log=False)(torch.zeros(1, 2, 128))[0]
+    for channel in image:
+        assert channel.nonzero().tolist() == [[4, 4]]
+
+
+def test_drawing_the_cells_is_the_image_and_weights_leave_points_out():
+    augmented = Augmented(16, CHANNELS, smoothing=0.8)
+    cells = augmented.cells(IQ)
+    assert list(cells) == list(CHANNELS)
+    assert torch.equal(augmented.draw(cells), augmented(IQ))
+    keep = {
+        name: torch.rand(c.shape, generator=torch.Generator().manual_seed(1)) < 0.5 for name, c in cells.items()
+    }
+    without = augmented.draw({name: torch.where(keep[name], c, -1) for name, c in cells.items()})
+    weighted = augmented.draw(cells, {name: k.float() for name, k in keep.items()})
+    torch.testing.assert_close(weighted, without)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"channels": ["symbols", "phase"]},
+            "representation.channels: there is no channel 'phase'; choose from trajectory, symbols, recovered, "
+            "differential, residual",
+        ),
+        ({"channels": []}, "representation.channels: name each channel once, and at least one"),
+        ({"channels": ["symbols", "symbols"]}, "representation.channels: name each channel once"),
+        ({"samples_per_symbol": 1.5}, "representation.samples_per_symbol must be 2 or more, not 1.5"),
+        (
+            {"samples_per_symbol": 2},
+            "representation.channels: at 2 samples a symbol the signal fills the band, so residual has nothing",
+        ),
+        ({"image_size": -1}, "representation.image_size must be 1 or more pixels, not -1"),
+    ],
+)
+def test_bad_settings_are_refused(options, sentence):
+    with pytest.raises(UserError) as error:
+        Augmented(**options)
+    assert str(error.value).startswith(sentence)
+
+
+def test_two_samples_a_symbol_are_enough_without_the_residual():
+    iq = Synthetic(["QPSK"], [20], 2, frame_length=256, samples_per_symbol=2).read(np.arange(2))
+    augmented = Augmented(16, ["symbols", "recovered", "differential"], samples_per_symbol=2)
+    points = augmented.points(iq)["recovered"] * 2
+    # Fourth powers of QPSK points gather on one point of the unit circle (0.09 for symbols of random phase);
+    # linear interpolation between so few samples spreads them.
+    assert ((points**4).mean(-1).abs() > 0.6).all()
