@@ -21,9 +21,19 @@ NEEDS = {
     "backbone/timm": ["backbone.name=test_vit"],
     "backbone/tiny": ["representation.image_size=32"],
     "dataset/split_hdf5": ["dataset.path={store}"],
+    "dataset/radioml2018": ["dataset.path={brought}/gold.hdf5"],
+    "dataset/radioml2016a": ["dataset.path={brought}/a.pkl"],
+    "dataset/radioml2016b": ["dataset.path={brought}/b.pkl"],
+    "dataset/recordings": [
+        "dataset.path={brought}/recordings",
+        "dataset.labels={brought}/labels.csv",
+        "dataset.sample_rate=1e6",
+    ],
     "tracker/wandb": [],
 }
 # No step of training of their own: jobs (tests/test_cli.py runs them), whole experiments (below), searches.
+# Pictures and the representation that passes them on go together, in a test of their own.
+PICTURES = {"dataset/images", "representation/none"}
 ELSEWHERE = {"task", "experiment", "hparams_search", "hydra"}
 
 
@@ -38,7 +48,35 @@ def training_choices() -> list[str]:
         for group in sorted(groups)
         if group.split("/")[0] not in ELSEWHERE
         for name in choices(group)
+        if f"{group}/{name}" not in PICTURES
     ]
+
+
+@pytest.fixture(scope="module")
+def brought(tmp_path_factory) -> Path:
+    """What people bring: a RadioML 2018.01A file, both RML2016 pickles, labelled recordings; all tiny."""
+    import pickle
+
+    import h5py
+    import numpy as np
+
+    root, rng = tmp_path_factory.mktemp("brought"), np.random.default_rng(0)
+    cell = np.repeat(np.arange(624), 10)
+    with h5py.File(root / "gold.hdf5", "w") as file:
+        file["X"] = rng.standard_normal((6240, 128, 2), np.float32)
+        file["Y"] = np.eye(24, dtype=np.int64)[cell // 26]
+        file["Z"] = (-20 + 2 * (cell % 26))[:, None]
+    classes = ["8PSK", "AM-DSB", "AM-SSB", "BPSK", "CPFSK", "GFSK", "PAM4", "QAM16", "QAM64", "QPSK", "WBFM"]
+    cells = {(m, s): rng.standard_normal((10, 2, 128), np.float32) for m in classes for s in (0, 20)}
+    (root / "a.pkl").write_bytes(pickle.dumps(cells, 2))
+    (root / "b.pkl").write_bytes(pickle.dumps({k: v for k, v in cells.items() if k[0] != "AM-SSB"}, 2))
+    (root / "recordings").mkdir()
+    lines = ["file,start,stop,modulation,snr"]
+    for m, s in (("BPSK", 0), ("BPSK", 20), ("QPSK", 0), ("QPSK", 20)):
+        rng.standard_normal(2560, np.float32).tofile(root / "recordings" / f"{m}{s}.cf32")
+        lines.append(f"{m}{s}.cf32,,,{m},{s}")
+    (root / "labels.csv").write_text("\n".join(lines))
+    return root
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +123,9 @@ def test_every_group_is_wired():
 
 
 @pytest.mark.parametrize("choice", training_choices())
-def test_one_training_step(choice, store, tmp_path):
+def test_one_training_step(choice, store, brought, tmp_path):
     group, name = choice.rsplit("/", 1)
-    needs = [need.format(store=store) for need in NEEDS.get(choice, [])]
+    needs = [need.format(store=store, brought=brought) for need in NEEDS.get(choice, [])]
     parts = parts_of(tiny(f"{group}={name}", *needs), tmp_path)
     if group == "backbone":
         # The step alone: writing a gigabyte of checkpoint for each of the large ones would take most of the time.
@@ -95,6 +133,20 @@ def test_one_training_step(choice, store, tmp_path):
         return
     assert 0 <= train.run(parts, test_after=False, explain_after=False) <= 1
     assert (tmp_path / "checkpoints" / "last.pt").is_file()
+
+
+def test_pictures_train_with_the_representation_that_passes_them_on(tmp_path):
+    from amc_xai.data import Synthetic
+    from amc_xai.data.conversion import write_cells
+    from amc_xai.representation import Constellation
+    from amc_xai.tasks.images import PngWriter
+
+    source = Synthetic(["BPSK", "QPSK"], [0, 20], frames_per_cell=10, frame_length=128)
+    list(write_cells(source, PngWriter(Constellation(32), None, 0), tmp_path / "pictures", {}))
+    given = ["dataset=images", f"dataset.path={tmp_path}/pictures", "dataset.channels=[trajectory]"]
+    given += ["representation=none", "backbone=timm", "backbone.name=test_resnet", "device=cpu"]
+    parts = parts_of([*given, "trainer.epochs=1", "trainer.batch_size=16"], tmp_path)
+    assert 0 <= train.run(parts, test_after=False, explain_after=False) <= 1
 
 
 @pytest.mark.parametrize("name", choices("experiment"))

@@ -36,6 +36,7 @@ class RadioML2016:
         modulations: class names as the set has them, ``"digital"`` (8) or ``"all"``.
         snrs: labels in dB, None = all.
         frames_per_cell: take so many frames of each (modulation, SNR); None = all.
+        frame_length: cut every frame to its first samples; None = as stored (128).
 
     Raises:
         UserError: for a file that is no such pickle, another variant's, or that asks for anything but arrays.
@@ -53,6 +54,7 @@ class RadioML2016:
         modulations: list[str] | str = "all",
         snrs: list[float] | None = None,
         frames_per_cell: int | None = None,
+        frame_length: int | None = None,
     ):
         if variant not in CLASSES:
             raise UserError(f"dataset.variant must be a or b, not {variant!r}")
@@ -61,6 +63,7 @@ class RadioML2016:
                 f"dataset.path must name the RML2016.10{variant} pickle (from deepsig.ai/datasets, unpacked)"
             )
         check_count("dataset.frames_per_cell", frames_per_cell)
+        check_count("dataset.frame_length", frame_length)
         cells = check_cells(load_arrays(Path(path)), path)
         held = sorted({m for m, _ in cells})
         if held != CLASSES[variant]:
@@ -82,10 +85,13 @@ class RadioML2016:
                     snr.append(np.full(len(frames), s))
         if not iq:
             raise UserError(f"dataset.snrs: {path} holds no frame of the classes and SNRs that were asked for")
-        self.frame_length = iq[0].shape[2]
+        stored = iq[0].shape[2]
+        if frame_length is not None and frame_length > stored:
+            raise UserError(f"dataset.frame_length: {path} holds {stored} samples, so {frame_length} can't be had")
+        self.frame_length = frame_length or stored
         self.modulation_index = np.concatenate(modulation).astype(np.int64)
         self.snr_index = np.concatenate(snr).astype(np.int64)
-        self._iq = np.concatenate(iq)
+        self._iq = np.concatenate(iq)[:, :, : self.frame_length]
 
     def read(self, indices: np.ndarray) -> torch.Tensor:
         """Frames (n, 2, L) float32 at these positions of the label arrays."""
