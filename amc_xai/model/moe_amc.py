@@ -100,6 +100,7 @@ class MoeAmc(nn.Module):
     """
 
     accepts = "sequence"
+    expert_names = EXPERTS
 
     def __init__(self, input_shape: tuple[int, ...], features: int = 128):
         super().__init__()
