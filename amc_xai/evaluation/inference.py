@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
+from amc_xai.evaluation.gates import GateShares
 from amc_xai.evaluation.predictions import Predictions
 
 
@@ -34,3 +35,18 @@ def predict(classifier: torch.nn.Module, batches: Iterable, accelerator: Acceler
         modulations=np.asarray(classifier.modulations),
         snrs=np.asarray(classifier.snrs),
     )
+
+
+@torch.no_grad()
+def gate_shares(classifier: torch.nn.Module, batches: Iterable, accelerator: Accelerator) -> GateShares:
+    """How much each expert of a mixture counts at each SNR, over prepared ``batches``.
+
+    The backbone's ``gate_shares(x)`` gives a share (B, E) for each of its ``expert_names``.
+    """
+    classifier.eval()
+    backbone, rows = classifier.network.backbone, []
+    for batch in batches:
+        shares = backbone.gate_shares(classifier.represent(batch.iq)).float()
+        rows.append([tensor.cpu().numpy() for tensor in accelerator.gather_for_metrics((batch.snr, shares))])
+    snr, shares = (np.concatenate(column) for column in zip(*rows, strict=True))
+    return GateShares.of(snr, shares, np.asarray(classifier.snrs), list(backbone.expert_names))

@@ -53,8 +53,8 @@ def perturbation_scores(
     selector's masks are nested from one fraction to the next.
 
     Args:
-        network: image (B, C, H, W) -> an object with ``modulation`` (B, M) and ``snr`` (B, S) logits; it is
-            put in evaluation mode.
+        network: image (B, C, H, W), with the view's sequence where it has one, -> an object with ``modulation``
+            (B, M) and ``snr`` (B, S) logits; it is put in evaluation mode.
         frames: batches of (view, modulation labels (B,), snr labels (B,)), views on the network's device. A
             label of -1 is unknown: that frame doesn't count for the task, nor for "joint" (both right).
         selectors: by the name that they have in the table.
@@ -82,10 +82,10 @@ def perturbation_scores(
     for view, modulation, snr in frames:
         labels = {"modulation": modulation.to(view.image.device), "snr": snr.to(view.image.device)}
         _extend(known, _with_joint({task: label >= 0 for task, label in labels.items()}))
-        _extend(clean, _correct(network, view.image, labels))
+        _extend(clean, _correct(network, view.seen(view.image), labels))
         for setting, mask in _settings(view, selectors, operator[0], fractions, channels, streams):
             image = _perturb(view, mask, operator[1], representation, streams(*setting, "operator"))
-            _extend(perturbed[setting], _correct(network, image, labels))
+            _extend(perturbed[setting], _correct(network, view.seen(image), labels))
             _extend(shares[setting], _shares(view, mask, setting.channel))
         done += modulation.shape[0]
         if progress is not None:
@@ -166,9 +166,11 @@ def _perturb(
 
 
 @torch.inference_mode()
-def _correct(network: nn.Module, image: torch.Tensor, labels: dict[str, torch.Tensor]) -> _Arrays:
+def _correct(
+    network: nn.Module, x: torch.Tensor | tuple[torch.Tensor, ...], labels: dict[str, torch.Tensor]
+) -> _Arrays:
     """Return per task bool (B,): right, and the label known (no class has the index -1)."""
-    prediction = network(image)
+    prediction = network(x)
     return _with_joint({task: getattr(prediction, task).argmax(1) == label for task, label in labels.items()})
 
 

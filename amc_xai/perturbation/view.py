@@ -21,6 +21,7 @@ class View:
         reference_mask: bool (B, C, H, W), the mask that a matched control has to match; None if there is
             none.
         score_map: (B, C, H, W), what ranks the pixels in a map-driven selector; None if there is none.
+        sequence: what the network sees beside the image, (B, C', L); None where the image is all.
 
     Raises:
         ValueError: the image isn't (B, C, H, W) with one name for each channel, or an optional map differs
@@ -34,6 +35,7 @@ class View:
     symbol_instants: torch.Tensor | None = None
     reference_mask: torch.Tensor | None = None
     score_map: torch.Tensor | None = None
+    sequence: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 4 or self.image.shape[1] != len(self.channels):
@@ -45,6 +47,10 @@ class View:
             tensor = getattr(self, name)
             if tensor is not None and tensor.shape != self.image.shape:
                 raise ValueError(f"{name} has shape {tuple(tensor.shape)}, the image {tuple(self.image.shape)}")
+
+    def seen(self, image: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        """Return what the network gets where ``image`` (B, C, H, W) stands for the view's own."""
+        return image if self.sequence is None else (image, self.sequence)
 
     def index(self, channel: str) -> int:
         """Return the place of ``channel`` among the image's channels; raise UserError if it has none."""

@@ -7,12 +7,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from amc_xai.evaluation.confusion import confusion_matrices
+from amc_xai.evaluation.gates import GateShares
 from amc_xai.evaluation.limit import Limits, read_limits
 from amc_xai.evaluation.metrics import load_metrics
 from amc_xai.evaluation.predictions import Predictions
 from amc_xai.report.accuracy import accuracy_by_snr, confusion_figure, f1_by_class
 from amc_xai.report.constellations import constellation_grid, masked_twins
 from amc_xai.report.gallery import Gallery
+from amc_xai.report.gates import gate_by_snr
 from amc_xai.report.history import training_curves
 from amc_xai.report.perturbation import pis_by_fraction
 from amc_xai.report.run_files import read_history, read_pis, run_folder_of
@@ -23,8 +25,8 @@ def draw_figures(run_folder: str | Path) -> list[Path]:
     """Write ``figures/*.png`` from the files present in ``run_folder``; return their paths in reading order.
 
     ``predictions.npz`` gives accuracy_by_snr (with ``limits.csv`` where present), confusion_modulation and
-    confusion_snr; ``metrics.json`` f1_by_class, and the name of the SNR axes; ``history.jsonl``
-    training_curves; ``pis.csv`` pis_by_fraction; ``gallery.npz`` constellations and, with masks,
+    confusion_snr; ``metrics.json`` f1_by_class, and the name of the SNR axes; ``gates.csv`` gate_by_snr;
+    ``history.jsonl`` training_curves; ``pis.csv`` pis_by_fraction; ``gallery.npz`` constellations and, with masks,
     constellations_masked (with ``_<channel>`` appended if there are several). Each file is written by
     write-then-rename. Raises ``UserError`` if the folder is missing or a file in it is broken.
     """
@@ -41,6 +43,8 @@ def build_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
         yield from _prediction_figures(Predictions.load(folder / "predictions.npz"), definition, limits)
     if metrics and metrics.get("by_class"):
         yield "f1_by_class", f1_by_class(metrics)
+    if (folder / "gates.csv").exists():
+        yield "gate_by_snr", gate_by_snr(GateShares.load(folder / "gates.csv"), snr_definition=definition)
     if (folder / "history.jsonl").exists() and (epochs := read_history(folder / "history.jsonl")):
         yield "training_curves", training_curves(epochs)
     if (folder / "pis.csv").exists() and (rows := read_pis(folder / "pis.csv")):

@@ -8,10 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from amc_xai.report.gates import expert_label
 from amc_xai.report.run_files import series
 from amc_xai.report.style import (
     INK,
     MUTED,
+    SERIES,
     TASK_COLOURS,
     TASK_NAMES,
     TASKS,
@@ -48,7 +50,9 @@ def training_curves(epochs: list[dict[str, Any]]) -> Figure:
     A panel is there if the history holds one of its fields; each line's gid is its field. The epoch of the
     lowest validation loss is marked in every panel.
     """
-    panels = [panel for panel in _PANELS if any(series(epochs, name)[1] for name in panel[2])]
+    panels = [
+        panel for panel in (*_PANELS, *_gate_panel(epochs)) if any(series(epochs, name)[1] for name in panel[2])
+    ]
     columns = min(2, len(panels)) or 1
     rows = math.ceil(len(panels) / columns) or 1
     figure = new_figure(4.9 * columns, 3.2 * rows + 0.3)
@@ -71,6 +75,16 @@ def training_curves(epochs: list[dict[str, Any]]) -> Figure:
     if best is not None:
         figure.supxlabel(f"Dotted: epoch {best:g}, the lowest validation loss", fontsize=9, color=MUTED)
     return figure
+
+
+def _gate_panel(epochs: list[dict[str, Any]]) -> list:
+    """A panel of the fields ``gate_<expert>``, which only a mixture of experts has."""
+    names = list(dict.fromkeys(name for epoch in epochs for name in epoch if name.startswith("gate_")))
+    lines = {
+        name: (expert_label(name.removeprefix("gate_")), SERIES[k % len(SERIES)], "-")
+        for k, name in enumerate(names)
+    }
+    return [("Weight of each expert in validation", "Mean share of the gate", lines)] if lines else []
 
 
 def _best_epoch(epochs: list[dict[str, Any]]) -> float | None:

@@ -6,6 +6,7 @@ CAPTIONS = {
     "confusion_modulation": "Which modulation is taken for which; each row adds up to 100 %.",
     "confusion_snr": "Which SNR is taken for which; each row adds up to 100 %.",
     "f1_by_class": "F1 of every modulation; the grey line and band are the macro mean and its 95 % interval.",
+    "gate_by_snr": "Which expert the network listens to at each SNR.",
     "training_curves": "Training by epoch.",
     "pis_by_fraction": "Accuracy after masking, and the Perturbation Impact Score, by masked share.",
     "constellations": "What the network sees, by modulation and SNR; each image scaled to its own maximum.",

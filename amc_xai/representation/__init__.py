@@ -2,6 +2,20 @@
 
 from amc_xai.representation.augmented import Augmented
 from amc_xai.representation.constellation import Constellation, normalise_power
+from amc_xai.representation.fusion import Fusion
+from amc_xai.representation.multiscale import Multiscale
 from amc_xai.representation.none import Unchanged
+from amc_xai.representation.sequence import AmplitudePhase, Iq
+from amc_xai.representation.windows import Windows
 
-__all__ = ["Augmented", "Constellation", "Unchanged", "normalise_power"]
+__all__ = [
+    "AmplitudePhase",
+    "Augmented",
+    "Constellation",
+    "Fusion",
+    "Iq",
+    "Multiscale",
+    "Unchanged",
+    "Windows",
+    "normalise_power",
+]

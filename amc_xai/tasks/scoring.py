@@ -7,7 +7,7 @@ import torch
 
 from amc_xai.errors import UserError
 from amc_xai.evaluation import chance, save_metrics
-from amc_xai.evaluation.inference import predict
+from amc_xai.evaluation.inference import gate_shares, predict
 from amc_xai.evaluation.metrics import metrics
 from amc_xai.explain import perturbation_scores, write_pis_csv
 from amc_xai.perturbation import PerturbationPlan, View
@@ -33,6 +33,10 @@ def test(bench: Workbench, indices: np.ndarray) -> dict:
     if bench.accelerator.is_main_process:
         predictions.save(folder / "predictions.npz")
         save_metrics(values, folder / "metrics.json")
+    if hasattr(bench.classifier.network.backbone, "gate_shares"):
+        gate = gate_shares(bench.classifier, loader, bench.accelerator)
+        if bench.accelerator.is_main_process:
+            gate.save(folder / "gates.csv")
     return values
 
 
@@ -41,7 +45,10 @@ def explain(bench: Workbench, indices: np.ndarray) -> None:
     plan: PerturbationPlan = bench.parts.make["perturbation"]
     representation = bench.classifier.representation
     if not hasattr(representation, "cells"):
-        log.info("perturbations are skipped: they mask pixels, and this representation draws no image")
+        log.info(
+            "perturbations are skipped: they mask pixels, and representation %s draws none",
+            type(representation).__name__,
+        )
         return
     bench.classifier.to(bench.accelerator.device).eval()
     if plan.frames is not None and plan.frames < len(indices):
@@ -73,7 +80,9 @@ def view_of(bench: Workbench, iq: torch.Tensor) -> View:
     """Frames (B, 2, L) with their images and the pixels of their points."""
     representation = bench.classifier.representation
     cells = representation.cells(iq)
-    return View(iq, representation.draw(cells), list(representation.channels), cells)
+    # A perturbation of pixels leaves a sequence that goes with them as it is.
+    sequence = representation.sequence_of(iq) if hasattr(representation, "sequence_of") else None
+    return View(iq, representation.draw(cells), list(representation.channels), cells, sequence=sequence)
 
 
 @torch.no_grad()
@@ -83,7 +92,7 @@ def make_gallery(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray) 
     chosen = gallery_frames(source.modulation_index[indices], source.snr_index[indices])
     indices = indices[chosen]
     view = view_of(bench, source.read(indices).to(device))
-    prediction = bench.classifier.network(view.image)
+    prediction = bench.classifier.network(view.seen(view.image))
     modulation, snr = (logits.float().softmax(-1).max(-1) for logits in prediction)
     fraction = max(plan.fractions)
     masks = {}

@@ -183,6 +183,8 @@ def train(
                 "frames_per_second": (trained["frames"] - frames_before) / seconds,
                 "seconds": time.perf_counter() - begin,
             }
+            # What a network has to say of itself, such as the mean shares of its experts in this validation.
+            row |= getattr(bare_network.backbone, "report", dict)()
             schedule.after_epoch(scores["validation_loss"])
             state.epoch, state.step, state.running = state.epoch + 1, 0, {}
             state.history.append(row)

@@ -1,0 +1,29 @@
+"""The figure of which expert a mixture listens to, from ``gates.csv``."""
+
+from matplotlib.figure import Figure
+
+from amc_xai.evaluation.gates import GateShares
+from amc_xai.report.style import MARKERS, SERIES, decibels, new_figure, percent_axis, snr_label, styled
+
+
+@styled
+def gate_by_snr(gates: GateShares, *, snr_definition: str | None = None) -> Figure:
+    """Mean share of each expert against SNR; each line's gid is the expert's name."""
+    figure = new_figure(8.2, 4.2)
+    axes = figure.add_subplot()
+    for k, expert in enumerate(gates.experts):
+        look = {"color": SERIES[k % len(SERIES)], "marker": MARKERS[k % len(MARKERS)]}
+        axes.plot(gates.snrs, gates.shares[:, k], label=expert_label(expert), gid=expert, **look)
+    percent_axis(axes, "y")
+    axes.set(xlabel=snr_label(snr_definition), ylabel="Mean share of the gate (%)", ylim=(-0.02, 1.02))
+    if len(gates.snrs) <= 17:
+        axes.set_xticks(gates.snrs, [decibels(snr) for snr in gates.snrs])
+    axes.legend(loc="best")
+    axes.set_title("Which expert the network listens to")
+    return figure
+
+
+def expert_label(name: str) -> str:
+    """``low_snr`` -> ``Low SNR``."""
+    text = name.replace("_", " ")
+    return (text[:1].upper() + text[1:]).replace("snr", "SNR")

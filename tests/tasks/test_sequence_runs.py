@@ -1,0 +1,53 @@
+"""Whole runs of networks that see no image, or more than an image."""
+
+import csv
+import json
+import logging
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from amc_xai.__main__ import config_folder
+from amc_xai.parts import make_parts
+from amc_xai.tasks import train
+
+TINY = [
+    "dataset.modulations=[BPSK,QPSK]", "dataset.snrs=[0,10]", "dataset.frames_per_cell=10", "device=cpu",
+    "dataset.frame_length=64", "trainer.epochs=1", "trainer.batch_size=16", "perturbation.fractions=[0.5]",
+]  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(*overrides):
+        with initialize_config_dir(config_folder()):
+            cfg = compose("config", [*TINY, *overrides])
+        train.run(make_parts(cfg, tmp_path, []))
+        return tmp_path
+
+    return run
+
+
+def test_a_sequence_network_skips_perturbations_in_plain_words_and_ends_well(run, caplog):
+    caplog.set_level(logging.INFO)
+    folder = run("backbone=moe_amc", "representation=iq")
+    assert "perturbations are skipped: they mask pixels, and representation Iq draws none" in caplog.text
+    assert not (folder / "pis.csv").exists()
+    assert (folder / "report.html").exists() and (folder / "figures" / "gate_by_snr.png").exists()
+    (row,) = map(json.loads, (folder / "history.jsonl").read_text().splitlines())
+    assert row["gate_low_snr"] + row["gate_high_snr"] == pytest.approx(1)
+    rows = list(csv.DictReader((folder / "gates.csv").read_text().splitlines()))
+    assert [float(row["snr"]) for row in rows] == [0, 10]
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert sum(int(row["frames"]) for row in rows) == metrics["frames"]
+
+
+def test_fusion_is_perturbed_in_its_image(run):
+    folder = run(
+        "backbone=fusion", "representation=fusion", "backbone@backbone.sequence=cumulants",
+        "representation@representation.image=constellation", "representation.image.image_size=32",
+    )  # fmt: skip
+    assert not (folder / "gates.csv").exists()
+    rows = list(csv.DictReader((folder / "pis.csv").read_text().splitlines()))
+    assert {row["channel"] for row in rows} == {"trajectory"}
+    assert {row["selector"] for row in rows} == {"top", "bottom", "random"}
