@@ -46,7 +46,7 @@ class Parts:
 
 GROUPS = (
     "dataset", "split", "representation", "backbone", "extractor", "head", "loss", "optimizer", "scheduler",
-    "trainer", "perturbation", "tracker",
+    "curriculum", "trainer", "perturbation", "tracker",
 )  # fmt: skip
 
 
@@ -60,9 +60,11 @@ def make_parts(cfg: DictConfig, folder: Path, overrides: list[str]) -> Parts:
             loaded = load_checkpoint(cfg[key], key)
             cfg = overlay(cfg, loaded["config"], overrides)
     make_paths_absolute(cfg)
+    # A task that reads files alone starts at once: instantiating the groups imports torch.
+    groups = GROUPS if cfg.task.get("needs_parts", True) else ()
     make = {
         group: instantiate(cfg[group], _convert_="all", _execution_whitelist_=trusted_targets())
-        for group in GROUPS
+        for group in groups
     }
     return Parts(OmegaConf.to_container(cfg, resolve=True), overrides, folder, make, loaded)
 
