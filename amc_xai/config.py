@@ -26,6 +26,9 @@ class TrainerConfig:
     gradient_clip: float = MISSING
     early_stopping: int | None = None
     workers: int = 0
+    ema: float | None = None
+    compile: bool = False
+    channels_last: bool = False
 
 
 @dataclass
@@ -47,6 +50,7 @@ class Config:
     loss: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
     scheduler: dict[str, Any] = field(default_factory=dict)
+    curriculum: dict[str, Any] = field(default_factory=dict)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     perturbation: dict[str, Any] = field(default_factory=dict)
     tracker: dict[str, Any] = field(default_factory=dict)
@@ -83,6 +87,8 @@ def check(cfg: DictConfig) -> None:
             raise UserError(f"trainer.{key} must be 1 or more, not {cfg.trainer[key]}")
     if cfg.trainer.gradient_clip < 0:
         raise UserError(f"trainer.gradient_clip must be 0 (off) or more, not {cfg.trainer.gradient_clip}")
+    if cfg.trainer.ema is not None and not 0 < cfg.trainer.ema < 1:
+        raise UserError(f"trainer.ema must be null (off) or lie between 0 and 1, not {cfg.trainer.ema}")
     check_perturbation(cfg.perturbation)
 
 

@@ -48,7 +48,7 @@ class Parts:
 OF_THE_KEEPER = ("residency", "half_precision")
 GROUPS = (
     "dataset", "split", "augmentation", "representation", "backbone", "extractor", "head", "loss", "optimizer",
-    "scheduler", "trainer", "perturbation", "tracker",
+    "scheduler", "curriculum", "trainer", "perturbation", "tracker",
 )  # fmt: skip
 
 
@@ -67,9 +67,11 @@ def make_parts(cfg: DictConfig, folder: Path, overrides: list[str]) -> Parts:
     with open_dict(chosen):
         for key in OF_THE_KEEPER:
             chosen.dataset.pop(key, None)
+    # A task that reads files alone starts at once: instantiating the groups imports torch.
+    groups = GROUPS if cfg.task.get("needs_parts", True) else ()
     make = {
         group: instantiate(chosen[group], _convert_="all", _execution_whitelist_=trusted_targets())
-        for group in GROUPS
+        for group in groups
     }
     return Parts(OmegaConf.to_container(cfg, resolve=True), overrides, folder, make, loaded)
 

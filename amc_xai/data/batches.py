@@ -49,8 +49,11 @@ class TrainingBatches(Sampler[list[int]]):
         generator = np.random.default_rng([self.seed, self.epoch])
         order = generator.permutation(len(self.snr))
         if self.rates is not None:
-            share = self.rates(self.epoch)[self.snr]
-            order = order[generator.random(len(order)) < share[order]]
+            # A label of -1 (unknown) picks the last entry: always taken.
+            share = np.append(self.rates(self.epoch), 1.0)[self.snr]
+            taken = order[generator.random(len(order)) < share[order]]
+            # Batch norm needs two frames; a set so small that the rates leave fewer is taken whole.
+            order = taken if len(taken) > 1 else order
         spare = len(order) % self.batch_size == 1
         return order[:-1] if spare else order
 

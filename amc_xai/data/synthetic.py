@@ -159,6 +159,6 @@ class FreshBatches:
             if self.rates is None:
                 snr = torch.randint(len(self.source.snrs), (size,), **options)
             else:
-                rates = torch.as_tensor(self.rates(self.epoch), device=self.device)
+                rates = torch.as_tensor(self.rates(self.epoch), dtype=torch.float32, device=self.device)
                 snr = torch.multinomial(rates, size, replacement=True, generator=generator)
             yield Batch(self.source.fresh(modulation, snr, generator), modulation, snr)

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from amc_xai.report.gates import expert_label
 from amc_xai.report.run_files import series
 from amc_xai.report.style import (
     INK,
@@ -41,18 +40,20 @@ _PANELS: tuple[tuple[str, str, dict[str, tuple[str, str, str]]], ...] = (
     ),
     ("Learning rate", "Learning rate", {"learning_rate": ("Learning rate", INK, "-")}),
 )
+# Not drawn: what a clock says is no course of a training.
+_SILENT = ("epoch", "seconds", "frames_per_second")
 
 
 @styled
 def training_curves(epochs: list[dict[str, Any]]) -> Figure:
     """Losses, validation accuracies, normalised loss weights and learning rate by epoch.
 
-    A panel is there if the history holds one of its fields; each line's gid is its field. The epoch of the
-    lowest validation loss is marked in every panel.
+    A panel is there if the history holds one of its fields; each line's gid is its field. Numbers that a part
+    adds (``gate_low``, ``curriculum_share``) follow, one panel for those that begin with the same word. The epoch
+    of the lowest validation loss is marked in every panel.
     """
-    panels = [
-        panel for panel in (*_PANELS, *_gate_panel(epochs)) if any(series(epochs, name)[1] for name in panel[2])
-    ]
+    panels = [panel for panel in _PANELS if any(series(epochs, name)[1] for name in panel[2])]
+    panels += _further_panels(epochs)
     columns = min(2, len(panels)) or 1
     rows = math.ceil(len(panels) / columns) or 1
     figure = new_figure(4.9 * columns, 3.2 * rows + 0.3)
@@ -71,20 +72,33 @@ def training_curves(epochs: list[dict[str, Any]]) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         _scale(axes, title)
         if len(axes.get_legend_handles_labels()[0]) > 1:
-            axes.legend(fontsize=9, loc="best")
+            axes.legend(fontsize=9 if len(lines) < 5 else 7, loc="best", ncols=1 + len(lines) // 7)
     if best is not None:
         figure.supxlabel(f"Dotted: epoch {best:g}, the lowest validation loss", fontsize=9, color=MUTED)
     return figure
 
 
-def _gate_panel(epochs: list[dict[str, Any]]) -> list:
-    """A panel of the fields ``gate_<expert>``, which only a mixture of experts has."""
-    names = list(dict.fromkeys(name for epoch in epochs for name in epoch if name.startswith("gate_")))
-    lines = {
-        name: (expert_label(name.removeprefix("gate_")), SERIES[k % len(SERIES)], "-")
-        for k, name in enumerate(names)
-    }
-    return [("Weight of each expert in validation", "Mean share of the gate", lines)] if lines else []
+def _further_panels(epochs: list[dict[str, Any]]) -> list[tuple[str, str, dict[str, tuple[str, str, str]]]]:
+    """Panels for the numeric fields that no panel above draws, in the order in which they first appear."""
+    drawn = {name for panel in _PANELS for name in panel[2]} | set(_SILENT)
+    names = dict.fromkeys(name for epoch in epochs for name in epoch if name not in drawn)
+    words: dict[str, list[str]] = {}
+    for name in names:
+        if series(epochs, name)[1]:
+            words.setdefault(name.partition("_")[0], []).append(name)
+    panels = []
+    for word, fields in words.items():
+        lines = {
+            name: (
+                name.removeprefix(f"{word}_").replace("_", " "),
+                SERIES[index % len(SERIES)] if len(fields) > 1 else INK,
+                ("-", "--", ":", "-.")[index // len(SERIES) % 4],
+            )
+            for index, name in enumerate(fields)
+        }
+        title = word if len(fields) > 1 else fields[0].replace("_", " ")
+        panels.append((title.capitalize(), "Value", lines))
+    return panels
 
 
 def _best_epoch(epochs: list[dict[str, Any]]) -> float | None:
@@ -97,7 +111,7 @@ def _scale(axes: Axes, title: str) -> None:
     if title == "Validation accuracy":
         percent_axis(axes, "y")
         axes.set_ylim(-0.02, 1.02)
-    elif title.startswith("Weight"):
+    elif title == "Weight of each task in the loss":
         axes.set_ylim(0, max(1.0, 1.05 * values.max()))
     elif values.min() > 0 and values.max() / values.min() > 30:
         axes.set_yscale("log")

@@ -4,11 +4,12 @@ import logging
 import shutil
 from pathlib import Path
 
+from amc_xai.model.size import write_model_card
 from amc_xai.parts import Parts
 from amc_xai.progress import progress
 from amc_xai.tasks.scoring import explain, report, test
 from amc_xai.tasks.workbench import Workbench, device_text
-from amc_xai.training import load_checkpoint, parameter_groups, train
+from amc_xai.training import load_checkpoint, mean_batches, parameter_groups, train
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +29,17 @@ def run(
     optimizer = parts.make["optimizer"](parameter_groups(bench.classifier.network, loss))
     augment = parts.make["augmentation"](bench.source, rank=bench.accelerator.process_index)
     training = bench.training_batches()
-    schedule = parts.make["scheduler"](optimizer, options.epochs, len(training))
+    schedule = parts.make["scheduler"](optimizer, options.epochs, mean_batches(training, options.epochs))
     log.info(
         "%d classes x %d SNRs, %d frames for training, %d for validation, %d for testing; %s parameters on %s",
         len(bench.source.modulations), len(bench.source.snrs), len(bench.split.train),
         len(bench.split.validation), len(bench.split.test),
         f"{sum(p.numel() for p in bench.classifier.parameters()):,}", device_text(bench.accelerator),
     )  # fmt: skip
+    if bench.accelerator.is_main_process:
+        shape = bench.classifier.representation.output_shape(bench.source.frame_length)
+        card = parts.folder / "model.json"
+        write_model_card(bench.classifier.network, shape, device_text(bench.accelerator), card)
     resume_from = parts.config["resume"]
     if resume_from is not None:
         log.info("resuming from %s after %d epochs", resume_from, parts.loaded["state"]["epoch"])

@@ -61,6 +61,7 @@ class Workbench:
     def training_batches(self):
         """Batches of the training part, or endless fresh ones where the source is asked for them."""
         options = self.parts.make["trainer"]
+        rates = self.parts.make["curriculum"](self.classifier.snrs)
         if getattr(self.source, "endless", False):
             return FreshBatches(
                 self.source,
@@ -68,11 +69,12 @@ class Workbench:
                 options.batch_size,
                 self.parts.seed,
                 self.accelerator.device,
+                rates,
                 rank=self.accelerator.process_index,
                 ranks=self.accelerator.num_processes,
             )
         return training_loader(
-            self.source, self.split.train, options.batch_size, self.parts.seed, workers=options.workers
+            self.source, self.split.train, options.batch_size, self.parts.seed, rates, options.workers
         )
 
     def evaluation_batches(self, indices: np.ndarray):

@@ -1,6 +1,7 @@
 """The training loop and what it stands on: device, optimizers, schedules, checkpoints."""
 
 from amc_xai.training.checkpoint import load_checkpoint, save_checkpoint
+from amc_xai.training.curriculum import SnrCurriculum, mean_batches, no_curriculum
 from amc_xai.training.device import make_accelerator
 from amc_xai.training.loop import State, TrainerOptions, train
 from amc_xai.training.optimizers import parameter_groups, timm_optimizer
@@ -8,6 +9,7 @@ from amc_xai.training.schedule import Schedule, constant, cosine, cyclic, platea
 
 __all__ = [
     "Schedule",
+    "SnrCurriculum",
     "State",
     "TrainerOptions",
     "constant",
@@ -15,6 +17,8 @@ __all__ = [
     "cyclic",
     "load_checkpoint",
     "make_accelerator",
+    "mean_batches",
+    "no_curriculum",
     "parameter_groups",
     "plateau",
     "save_checkpoint",

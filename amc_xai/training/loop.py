@@ -13,14 +13,16 @@ from accelerate import Accelerator
 
 from amc_xai.errors import UserError
 from amc_xai.files import replacing
-from amc_xai.loss import Target
+from amc_xai.loss import LossTerms, Target
 from amc_xai.model.network import Classifier
 from amc_xai.training.checkpoint import random_state, restore_random_state, save_checkpoint
+from amc_xai.training.ema import MovingAverage
 from amc_xai.training.interrupt import Interrupt
 from amc_xai.training.schedule import Schedule
+from amc_xai.training.speed import compile_in_place, in_channels_last, undo_compile
 
 log = logging.getLogger(__name__)
-SUMS = ("loss", "modulation_correct", "snr_correct", "joint_correct", "frames")
+SUMS = ("loss", "modulation_loss", "snr_loss", "modulation_correct", "snr_correct", "joint_correct", "frames")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class TrainerOptions:
     gradient_clip: float = 1.0
     early_stopping: int | None = 20
     workers: int = 0
+    ema: float | None = None
+    compile: bool = False
+    channels_last: bool = False
 
 
 @dataclass
@@ -67,14 +72,25 @@ def train(
 
     ``training.batch_sampler`` takes ``epoch`` and ``start``. ``about`` is stored in every checkpoint and makes
     it self-describing; ``resume`` is a loaded ``last.pt``. Leaves ``checkpoints/best.pt`` (lowest validation
-    loss), ``checkpoints/last.pt`` and ``history.jsonl`` in ``folder``.
+    loss), ``checkpoints/last.pt`` and ``history.jsonl`` in ``folder``. With ``options.ema`` the averaged weights
+    are validated and make ``best.pt``; ``last.pt`` has the trained ones and, apart, the average.
 
     Raises:
-        UserError: as soon as the loss isn't finite.
+        UserError: as soon as the loss isn't finite, or for options that can't go together.
         KeyboardInterrupt: after Ctrl-C, with ``last.pt`` written so that ``resume`` goes on from that step.
     """
     sampler = training.batch_sampler
     representation = classifier.representation.to(accelerator.device)
+    if options.compile and hasattr(loss, "balance"):
+        raise UserError(
+            "trainer.compile: gradnorm takes several gradients from one pass, which compiled code can't give; "
+            "use trainer.compile=false or another loss"
+        )
+    classifier.network.to(accelerator.device)
+    if options.channels_last:
+        classifier.network.to(memory_format=torch.channels_last)
+    average = MovingAverage(classifier.network, options.ema) if options.ema is not None else None
+    compiled = options.compile and compile_in_place(classifier.network, accelerator.device)
     network, loss, optimizer, training, validation = accelerator.prepare(
         classifier.network, loss, optimizer, training, validation
     )
@@ -91,18 +107,28 @@ def train(
             accelerator.scaler.load_state_dict(resume["scaler"])
         restore_random_state(resume["random"])
         state = State(**resume["state"])
+        if average is not None:
+            average.load_state_dict(resume.get("average") or {"steps": 0, "network": resume["network"]})
+    evaluated = network if average is None else average.network
     write_history(folder, state.history)
+
+    def see(batch) -> torch.Tensor:
+        with torch.no_grad():
+            x = representation(batch.iq)
+        return in_channels_last(x) if options.channels_last else x
 
     def save(name: str) -> None:
         if not accelerator.is_main_process:
             return
-        checkpoint = {**about, "network": bare_network.state_dict(), "loss": bare_loss.state_dict()}
+        kept = average.network if average is not None and name == "best.pt" else bare_network
+        checkpoint = {**about, "network": kept.state_dict(), "loss": bare_loss.state_dict()}
         checkpoint |= {"epoch": state.epoch, "best_loss": state.best_loss}
         if name == "last.pt":
             checkpoint |= {
                 "optimizer": optimizer.state_dict(),
                 "scheduler": schedule.state_dict(),
                 "scaler": accelerator.scaler.state_dict() if accelerator.scaler is not None else None,
+                "average": average.state_dict() if average is not None else None,
                 "random": random_state(),
                 "state": {**vars(state), "running": {k: float(v) for k, v in state.running.items()}},
             }
@@ -117,7 +143,7 @@ def train(
         while state.epoch < options.epochs and not stopped_improving(state, options.early_stopping):
             begin = time.perf_counter()
             sampler.epoch, sampler.start = state.epoch, state.step
-            steps = len(training)
+            steps = len(training)  # a curriculum gives each epoch its own number
             zero = torch.zeros((), device=accelerator.device, dtype=torch.float64)
             running = {key: zero + state.running.get(key, 0.0) for key in SUMS}
             frames_before = float(running["frames"])
@@ -126,12 +152,13 @@ def train(
             text = f"training, epoch {state.epoch + 1} of {options.epochs}"
             done = state.epoch * steps + state.step
             for batch in progress(training, text, done, options.epochs * steps):
-                with torch.no_grad():
-                    batch = augment(batch, state.epoch, state.step)
-                    x = representation(batch.iq)
+                batch = augment(batch, state.epoch, state.step)
+                x = see(batch)
                 with accelerator.autocast():
                     prediction = network(x)
                 terms = loss(prediction, Target(batch.modulation, batch.snr))
+                if hasattr(bare_loss, "balance"):
+                    bare_loss.balance(terms, bare_network.backbone, lambda v: accelerator.reduce(v, "mean"))
                 accelerator.backward(terms.total)
                 if options.gradient_clip:
                     accelerator.clip_grad_norm_(parameters, options.gradient_clip)
@@ -139,8 +166,10 @@ def train(
                 optimizer.zero_grad(set_to_none=True)
                 if hasattr(bare_loss, "project"):
                     bare_loss.project()
+                if average is not None:
+                    average.update(bare_network)
                 schedule.after_batch()
-                count(running, terms.total, prediction, batch)
+                count(running, terms, prediction, batch)
                 state.step += 1
                 # Reading the loss waits for the device, so look at it now and then only.
                 if state.step % 16 == 0 or state.step >= steps or interrupt.requested:
@@ -157,10 +186,10 @@ def train(
             sums = dict.fromkeys(SUMS, zero)
             for batch in progress(validation, "validation", 0, len(validation)):
                 with torch.no_grad(), accelerator.autocast():
-                    prediction = network(representation(batch.iq))
+                    prediction = evaluated(see(batch))
                 with torch.no_grad():
                     terms = loss(prediction, Target(batch.modulation, batch.snr))
-                count(sums, terms.total, prediction, batch)
+                count(sums, terms, prediction, batch)
                 if interrupt.requested:
                     stop_here()
             totals = accelerator.reduce(torch.stack([sums[key] for key in SUMS]))
@@ -185,6 +214,11 @@ def train(
             }
             # What a network has to say of itself, such as the mean shares of its experts in this validation.
             row |= getattr(bare_network.backbone, "report", dict)()
+            if (rates := getattr(sampler, "rates", None)) is not None:
+                row["curriculum_share"] = float(rates(state.epoch).mean())
+            if hasattr(bare_loss, "after_epoch"):
+                means = (trained[key] / trained["frames"] for key in ("modulation_loss", "snr_loss"))
+                bare_loss.after_epoch(*means)
             schedule.after_epoch(scores["validation_loss"])
             state.epoch, state.step, state.running = state.epoch + 1, 0, {}
             state.history.append(row)
@@ -202,16 +236,20 @@ def train(
             save("last.pt")
             if interrupt.requested:
                 raise KeyboardInterrupt
+    if compiled:
+        undo_compile(bare_network)
     accelerator.wait_for_everyone()
     return state
 
 
-def count(sums: dict, loss: torch.Tensor, prediction, batch) -> None:
-    """Add a batch's loss and right answers to the running sums, without waiting for the device."""
+def count(sums: dict, terms: LossTerms, prediction, batch) -> None:
+    """Add a batch's losses and right answers to the running sums, without waiting for the device."""
     modulation = prediction.modulation.argmax(-1) == batch.modulation
     snr = prediction.snr.argmax(-1) == batch.snr
     frames = len(batch.modulation)
-    sums["loss"] = sums["loss"] + loss.detach() * frames
+    sums["loss"] = sums["loss"] + terms.total.detach() * frames
+    sums["modulation_loss"] = sums["modulation_loss"] + terms.modulation.detach() * frames
+    sums["snr_loss"] = sums["snr_loss"] + terms.snr.detach() * frames
     sums["modulation_correct"] = sums["modulation_correct"] + modulation.sum()
     sums["snr_correct"] = sums["snr_correct"] + snr.sum()
     sums["joint_correct"] = sums["joint_correct"] + (modulation & snr).sum()

@@ -1,4 +1,7 @@
-"""Learning-rate schedules: torch's own, told when to step."""
+"""Learning-rate schedules: torch's own, told when to step.
+
+``batches`` is the number of batches in an epoch, on average where a curriculum makes it differ.
+"""
 
 import math
 from dataclasses import dataclass
@@ -28,7 +31,7 @@ class Schedule:
         self.scheduler.load_state_dict(state)
 
 
-def constant(optimizer: Optimizer, epochs: int, batches: int) -> Schedule:
+def constant(optimizer: Optimizer, epochs: int, batches: float) -> Schedule:
     """The learning rate stays as it is."""
     return Schedule(lr_scheduler.LambdaLR(optimizer, one), every_batch=True)
 
@@ -37,7 +40,9 @@ def one(step: int) -> float:
     return 1.0
 
 
-def plateau(optimizer: Optimizer, epochs: int, batches: int, factor: float = 0.7, patience: int = 10) -> Schedule:
+def plateau(
+    optimizer: Optimizer, epochs: int, batches: float, factor: float = 0.7, patience: int = 10
+) -> Schedule:
     """Times ``factor`` after ``patience`` epochs without a better validation loss (the original study's)."""
     return Schedule(lr_scheduler.ReduceLROnPlateau(optimizer, factor=factor, patience=patience), every_batch=False)
 
@@ -45,7 +50,7 @@ def plateau(optimizer: Optimizer, epochs: int, batches: int, factor: float = 0.7
 def cyclic(
     optimizer: Optimizer,
     epochs: int,
-    batches: int,
+    batches: float,
     base_lr: float = 1e-6,
     max_lr: float = 7e-4,
     epochs_up: float = 5.0,
@@ -61,9 +66,11 @@ def cyclic(
     return Schedule(cycle, every_batch=True)
 
 
-def cosine(optimizer: Optimizer, epochs: int, batches: int, warmup: float = 0.05, final: float = 0.0) -> Schedule:
+def cosine(
+    optimizer: Optimizer, epochs: int, batches: float, warmup: float = 0.05, final: float = 0.0
+) -> Schedule:
     """Linear warm-up over the share ``warmup`` of all steps, then half a cosine down to ``final`` times lr."""
-    total = max(1, epochs * batches)
+    total = max(1, round(epochs * batches))
     rising = round(warmup * total)
 
     def factor(step: int) -> float:

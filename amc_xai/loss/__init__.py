@@ -1,0 +1,27 @@
+"""Losses over both tasks: how an error is scored, and how the two task losses are weighed."""
+
+from amc_xai.loss.dynamic import DynamicWeightAverage
+from amc_xai.loss.fixed import FixedWeights
+from amc_xai.loss.gradnorm import GradNorm
+from amc_xai.loss.snr_terms import DistancePenalisedSnr, MeanVarianceSnr, OrdinalSnr, SnrCrossEntropy
+from amc_xai.loss.softmax import SoftmaxWeights
+from amc_xai.loss.terms import LossTerms, SnrTerm, Target, TaskTerms, chance_loss, cross_entropy
+from amc_xai.loss.uncertainty import UncertaintyWeights
+
+__all__ = [
+    "DistancePenalisedSnr",
+    "DynamicWeightAverage",
+    "FixedWeights",
+    "GradNorm",
+    "LossTerms",
+    "MeanVarianceSnr",
+    "OrdinalSnr",
+    "SnrCrossEntropy",
+    "SnrTerm",
+    "SoftmaxWeights",
+    "Target",
+    "TaskTerms",
+    "UncertaintyWeights",
+    "chance_loss",
+    "cross_entropy",
+]

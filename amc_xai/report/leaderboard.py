@@ -1,0 +1,145 @@
+"""The comparison of a multirun as CSV, Markdown and a figure."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from amc_xai.evaluation.limit import ACCURACIES
+from amc_xai.files import replacing
+from amc_xai.report.run_table import HARD_CLASSES, Entry, entries, read_runs, rows, same_frames
+from amc_xai.report.style import (
+    MARKERS,
+    SERIES,
+    TASK_NAMES,
+    TASKS,
+    decibels,
+    new_figure,
+    percent_axis,
+    snr_label,
+    styled,
+    write_figure,
+)
+
+DASH = "\N{EN DASH}"
+
+
+def write_leaderboard(folders: Sequence[str | Path], into: Path) -> str:
+    """Write ``leaderboard.csv``, ``.md`` and ``.png`` from the runs at or below ``folders``; return the Markdown.
+
+    Runs that differ by ``seed`` alone make one line. Raises ``UserError`` if there is no tested run.
+    """
+    runs, unfinished = read_runs(folders)
+    table = entries(runs)
+    lines = rows(table)
+    notes = []
+    if not same_frames(runs):
+        notes.append(
+            "The runs were tested on different frames: fix `dataset.seed` and `split.seed` to compare them."
+        )
+    if unfinished:
+        notes.append("Left out, because they have no metrics.json: " + ", ".join(map(str, unfinished)) + ".")
+    text = markdown(lines, notes)
+    with (
+        replacing(into / "leaderboard.csv") as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)
+    with replacing(into / "leaderboard.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    write_figure(leaderboard_figure(table), into / "leaderboard.png")
+    return text
+
+
+def markdown(lines: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> str:
+    """The table as Markdown, with what its numbers mean below it. Accuracies in percent."""
+    hard = [name for name in HARD_CLASSES if any(line[f"accuracy_{name}"] is not None for line in lines)]
+    header = ["", "runs", "parameters", "multiply-adds", "frames/s", "modulation", "SNR", "joint", *hard]
+    body = [
+        [
+            line["name"],
+            str(line["runs"]),
+            count(line["parameters"]),
+            count(line["multiply_adds"]),
+            DASH if line["frames_per_second"] is None else f"{line['frames_per_second']:,.0f}",
+            *(with_interval(line, name) for name in ACCURACIES),
+            *(share(line[f"accuracy_{name}"]) for name in hard),
+        ]
+        for line in lines
+    ]
+    text = ["| " + " | ".join(row) + " |" for row in (header, ["---"] + ["---:"] * (len(header) - 1), *body)]
+    kinds = {line["interval"] for line in lines}
+    meaning = {
+        "seeds": "of the mean over runs with different seeds (Student's t)",
+        "frames": "of one run over its test frames (Wilson)",
+    }
+    devices = sorted({line["device"] for line in lines if line["device"]})
+    text += ["", f"Accuracies in percent; 95 % intervals {', or '.join(meaning[k] for k in sorted(kinds))}."]
+    text += [
+        "Multiply-adds of one frame; frames/s of training" + (f" on {', '.join(devices)}." if devices else ".")
+    ]
+    return "\n".join([*text, *notes]) + "\n"
+
+
+def count(value: int | None) -> str:
+    """A count in thousands, millions or billions, to three digits: ``4.92 M``."""
+    if value is None:
+        return DASH
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= limit:
+            return f"{value / limit:.3g} {unit}"
+    return str(value)
+
+
+def share(value: float | None) -> str:
+    return DASH if value is None else f"{100 * value:.1f}"
+
+
+def with_interval(line: dict[str, Any], name: str) -> str:
+    low, high = line[f"{name}_low"], line[f"{name}_high"]
+    return share(line[name]) + ("" if low is None else f" ({share(low)} to {share(high)})")
+
+
+@styled
+def leaderboard_figure(table: Sequence[Entry]) -> Figure:
+    """Accuracy by SNR, a line for each entry (mean over its runs): three tasks, then 64, 128 and 256QAM.
+
+    A class that no run was tested on has no panel. The lines carry the gids ``<entry>|<task or class>``.
+    """
+    panels: list[tuple[str, str, list]] = []
+    for task in TASKS:
+        curves = [entry.mean_by_snr([run.by_snr(f"{task}_accuracy") for run in entry.runs]) for entry in table]
+        panels.append((TASK_NAMES[task], task, curves))
+    for modulation in HARD_CLASSES:
+        curves = [entry.mean_by_snr([run.class_by_snr(modulation) for run in entry.runs]) for entry in table]
+        if any(snrs for snrs, _ in curves):
+            panels.append((f"{modulation} named right", modulation, curves))
+    rows_of_panels = 2 if len(panels) > 3 else 1
+    figure = new_figure(13.0, 3.7 * rows_of_panels + 0.3 + 0.2 * -(-len(table) // 4))
+    definition = table[0].runs[0].metrics.get("snr_definition")
+    looks = [
+        {
+            "color": SERIES[i % len(SERIES)],
+            "marker": MARKERS[i % len(MARKERS)],
+            "linestyle": ("-", "--", ":", "-.")[i // len(SERIES) % 4],
+        }
+        for i in range(len(table))
+    ]
+    for index, (title, key, curves) in enumerate(panels):
+        axes = figure.add_subplot(rows_of_panels, 3, index + 1)
+        for entry, look, (snrs, values) in zip(table, looks, curves, strict=True):
+            axes.plot(snrs, values, **look, linewidth=1.6, markersize=4, gid=f"{entry.name}|{key}")
+        percent_axis(axes, "y")
+        axes.set_ylim(-0.02, 1.02)
+        axes.xaxis.set_major_formatter(lambda value, _: decibels(value))
+        axes.set(xlabel=snr_label(definition), title=title)
+        if index % 3 == 0:
+            axes.set_ylabel("Accuracy (%)")
+    handles = [Line2D([], [], **look, label=entry.name) for entry, look in zip(table, looks, strict=True)]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(table)), fontsize=9)
+    return figure

@@ -1,0 +1,137 @@
+"""A multirun folder of known predictions as a table: numbers by hand, groups by seed, curves as drawn."""
+
+import csv
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.stats import t as student
+
+from amc_xai.errors import UserError
+from amc_xai.evaluation.intervals import wilson
+from amc_xai.evaluation.metrics import metrics, save_metrics
+from amc_xai.evaluation.predictions import Predictions
+from amc_xai.report.leaderboard import count, leaderboard_figure, write_leaderboard
+from amc_xai.report.run_table import entries, over_seeds, read_runs, same_frames
+
+MODULATIONS, SNRS = ["BPSK", "64QAM", "256QAM"], [0.0, 10.0]
+EACH = 10  # frames of each (modulation, SNR)
+
+
+def write_run(folder, overrides, right, speed=100.0, parameters=1500, labels_reversed=False):
+    """A run that names ``right[modulation][snr]`` of EACH frames right, and every SNR of them with it."""
+    modulation = np.repeat(np.arange(3), 2 * EACH)
+    snr = np.tile(np.repeat(np.arange(2), EACH), 3)
+    hit = np.tile(np.arange(EACH), 6) < np.array(right)[modulation, snr]
+    if labels_reversed:
+        modulation, snr, hit = modulation[::-1], snr[::-1], hit[::-1]
+    Predictions(
+        modulation,
+        snr,
+        np.eye(3)[np.where(hit, modulation, (modulation + 1) % 3)],
+        np.eye(2)[np.where(hit, snr, 1 - snr)],
+        np.array(MODULATIONS),
+        np.array(SNRS),
+    ).save(folder / "predictions.npz")
+    save_metrics(
+        metrics(Predictions.load(folder / "predictions.npz"), snr_definition="es_n0"), folder / "metrics.json"
+    )
+    card = {"parameters": parameters, "multiply_adds": 2_340_000, "device": "CPU (2 threads)"}
+    (folder / "model.json").write_text(json.dumps(card))
+    history = [{"epoch": e, "frames_per_second": speed + d} for e, d in enumerate((-50.0, 0.0, 1.0))]
+    (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
+    (folder / ".hydra").mkdir()
+    (folder / ".hydra" / "overrides.yaml").write_text("".join(f"- {line}\n" for line in overrides))
+
+
+GOOD = [[10, 10], [6, 10], [2, 8]]
+BAD = [[8, 10], [0, 4], [0, 2]]
+
+
+@pytest.fixture
+def multirun(tmp_path):
+    folder = tmp_path / "multirun"
+    common = ["experiment=baselines", "+note='a=b'"]
+    write_run(folder / "0", [*common, "backbone=tiny", "seed=0"], BAD)
+    write_run(folder / "2", [*common, "backbone=large", "seed=0"], GOOD, speed=20)
+    write_run(folder / "10", [*common, "backbone=large", "seed=1"], BAD, speed=40)
+    (folder / "11" / ".hydra").mkdir(parents=True)
+    (folder / "11" / ".hydra" / "overrides.yaml").write_text("- backbone=huge\n")
+    (folder / "11" / "history.jsonl").write_text("")
+    return folder
+
+
+def test_the_table_by_hand(multirun):
+    text = write_leaderboard([multirun], multirun)
+    with (multirun / "leaderboard.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    good, bad = sum(map(sum, GOOD)) / 60, sum(map(sum, BAD)) / 60
+    assert (first["name"], first["runs"], first["interval"]) == ("large", "2", "seeds")
+    assert first["parameters"] == "1500" and first["multiply_adds"] == "2340000"
+    assert float(first["frames_per_second"]) == 30  # of the medians 20 and 40
+    half = student.ppf(0.975, 1) * abs(good - bad) / math.sqrt(2) / math.sqrt(2)
+    for name in ("modulation_accuracy", "joint_accuracy"):
+        assert float(first[name]) == pytest.approx((good + bad) / 2)
+        assert float(first[f"{name}_low"]) == pytest.approx(max(0, (good + bad) / 2 - half))
+        assert float(first[f"{name}_high"]) == pytest.approx(min(1, (good + bad) / 2 + half))
+    assert float(first["accuracy_64QAM"]) == pytest.approx((16 / 20 + 4 / 20) / 2)
+    assert float(first["accuracy_256QAM"]) == pytest.approx((10 / 20 + 2 / 20) / 2)
+    assert first["accuracy_128QAM"] == ""
+    assert (second["name"], second["interval"]) == ("tiny", "frames")
+    low, high = wilson(24, 60)
+    assert float(second["joint_accuracy_low"]) == pytest.approx(float(low))
+    assert float(second["joint_accuracy_high"]) == pytest.approx(float(high))
+    assert (multirun / "leaderboard.md").read_text() == text
+    assert "| tiny | 1 | 1.5 k | 2.34 M | 100 |" in text
+    assert "| 64QAM | 256QAM |" in text and "128QAM" not in text
+    assert str(multirun / "11") in text and "different frames" not in text
+    assert (multirun / "leaderboard.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_curves_are_means_over_seeds(multirun):
+    figure = leaderboard_figure(entries(read_runs([multirun])[0]))
+    drawn = {line.get_gid(): line for axes in figure.axes for line in axes.get_lines()}
+    assert len(figure.axes) == 5  # three tasks, 64QAM and 256QAM
+    assert list(drawn["tiny|modulation"].get_xdata()) == SNRS
+    assert drawn["tiny|modulation"].get_ydata() == pytest.approx([8 / 30, 16 / 30])
+    assert drawn["large|joint"].get_ydata() == pytest.approx([(18 + 8) / 60, (28 + 16) / 60])
+    assert drawn["large|64QAM"].get_ydata() == pytest.approx([0.3, 0.7])
+
+
+def test_names_tell_what_differs(tmp_path):
+    write_run(tmp_path / "a" / "0", ["backbone=tiny", "loss=fixed", "seed=4"], BAD)
+    write_run(tmp_path / "b" / "0", ["backbone=tiny", "representation=iq"], GOOD, labels_reversed=True)
+    runs, _ = read_runs([tmp_path / "a", tmp_path / "b"])
+    assert [entry.name for entry in entries(runs)] == ["representation=iq", "loss=fixed"]
+    assert not same_frames(runs)
+    assert "different frames" in write_leaderboard([tmp_path], tmp_path)
+
+
+def test_interval_of_the_mean_over_seeds():
+    mean, low, high = over_seeds([0.5, 0.6, 0.7])
+    # t(2) = 4.3027, s = 0.1
+    assert (mean, low, high) == pytest.approx((0.6, 0.6 - 4.30265 * 0.1 / 3**0.5, 0.6 + 4.30265 * 0.1 / 3**0.5))
+    assert over_seeds([0.99, 1.0])[2] == 1.0
+    assert math.isnan(over_seeds([0.5])[1]) and math.isnan(over_seeds([])[0])
+    assert [count(n) for n in (None, 7, 4_921_234, 1.2e9)] == ["\N{EN DASH}", "7", "4.92 M", "1.2 G"]
+
+
+def test_bad_folders_are_named(tmp_path):
+    with pytest.raises(UserError, match=r"task\.folder: there is no folder"):
+        read_runs([tmp_path / "nowhere"])
+    with pytest.raises(UserError, match=r"no run at or below .* has a metrics\.json"):
+        read_runs([tmp_path])
+
+
+def test_the_task_starts_without_torch(multirun):
+    script = (
+        "import sys; from amc_xai.__main__ import main; "
+        f"sys.argv = ['amc_xai', 'task=leaderboard', 'task.folder={multirun}', 'hydra.run.dir={multirun}/table']; "
+        "main(); assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=multirun)
+    assert done.returncode == 0, done.stderr
+    assert (multirun / "leaderboard.csv").exists() and str(multirun) in done.stdout
