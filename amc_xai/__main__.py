@@ -16,9 +16,11 @@ from omegaconf.errors import OmegaConfBaseException
 from amc_xai import config
 from amc_xai.errors import UserError
 from amc_xai.parts import make_parts, trusted_targets
+from amc_xai.search import plugin
 
 log = logging.getLogger("amc_xai")
 config.register()
+plugin.register()
 
 
 def config_folder() -> str:

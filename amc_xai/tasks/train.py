@@ -4,8 +4,11 @@ import logging
 import shutil
 from pathlib import Path
 
+from amc_xai.errors import UserError
+from amc_xai.model.cost import multiply_adds
 from amc_xai.parts import Parts
 from amc_xai.progress import progress
+from amc_xai.search import job_trial
 from amc_xai.tasks.scoring import explain, report, test
 from amc_xai.tasks.workbench import Workbench, device_text
 from amc_xai.training import load_checkpoint, parameter_groups, train
@@ -16,12 +19,17 @@ log = logging.getLogger(__name__)
 def run(
     parts: Parts,
     name: str = "train",
-    objective: str = "validation_joint_accuracy",
+    objective: str | list[str] = "validation_joint_accuracy",
     test_after: bool = True,
     explain_after: bool = True,
     needs_checkpoint: bool = False,
-) -> float:
-    """Train as configured and return the best epoch's ``objective``, a column of ``history.jsonl``."""
+) -> float | list[float]:
+    """Train as configured and return the best epoch's ``objective``.
+
+    It is a column of ``history.jsonl`` or ``multiply_adds`` (of the network, for one frame); a list of them for
+    a search with several objectives.
+    """
+    names = [objective] if isinstance(objective, str) else objective
     bench = Workbench.build(parts)
     options = parts.make["trainer"]
     loss = parts.make["loss"](bench.classifier.snrs)
@@ -41,14 +49,25 @@ def run(
         if best_so_far.is_file():
             (parts.folder / "checkpoints").mkdir(exist_ok=True)
             shutil.copyfile(best_so_far, parts.folder / "checkpoints" / "best.pt")
+    costs = {}
+    if "multiply_adds" in names:
+        costs["multiply_adds"] = multiply_adds(bench.classifier, bench.source.frame_length)
+    trial = job_trial()
     tracker = parts.make["tracker"]()
     tracker.start(parts.folder, parts.config, parts.overrides)
     failed = True
+
+    def on_epoch(row: dict) -> bool:
+        for missing in (name for name in names if name not in row and name not in costs):
+            raise UserError(f"task.objective: there is no {missing}; choose from multiply_adds, {', '.join(row)}")
+        tracker.log(row)
+        return trial is not None and trial.report(row["epoch"] + 1, {**row, **costs}[names[0]])
+
     try:
         state = train(
             bench.classifier, loss, optimizer, schedule, training,
             bench.evaluation_batches(bench.split.validation), options, bench.accelerator, parts.folder,
-            bench.about(), parts.loaded, progress, tracker.log,
+            bench.about(), parts.loaded, progress, on_epoch,
         )  # fmt: skip
         best = load_checkpoint(parts.folder / "checkpoints" / "best.pt")
         bench.classifier.network.load_state_dict(best["network"])
@@ -65,4 +84,8 @@ def run(
         raise
     finally:
         tracker.finish(failed)
-    return state.history[state.best_epoch][objective]
+        if trial is not None:
+            trial.close()
+    best_row = {**state.history[state.best_epoch], **costs}
+    values = [best_row[name] for name in names]
+    return values[0] if isinstance(objective, str) else values

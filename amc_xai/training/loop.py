@@ -60,12 +60,13 @@ def train(
     about: dict,
     resume: dict | None = None,
     progress: Callable[[Iterable, str, int, int], Iterable] = lambda batches, text, done, total: batches,
-    on_epoch: Callable[[dict], None] = lambda row: None,
+    on_epoch: Callable[[dict], bool | None] = lambda row: None,
 ) -> State:
     """Train until the epochs are over, the validation loss stops falling, or the user stops it.
 
     ``training.batch_sampler`` takes ``epoch`` and ``start``. ``about`` is stored in every checkpoint and makes
-    it self-describing; ``resume`` is a loaded ``last.pt``. Leaves ``checkpoints/best.pt`` (lowest validation
+    it self-describing; ``resume`` is a loaded ``last.pt``; training ends early when ``on_epoch`` returns True.
+    Leaves ``checkpoints/best.pt`` (lowest validation
     loss), ``checkpoints/last.pt`` and ``history.jsonl`` in ``folder``.
 
     Raises:
@@ -185,7 +186,7 @@ def train(
             state.epoch, state.step, state.running = state.epoch + 1, 0, {}
             state.history.append(row)
             write_history(folder, state.history)
-            on_epoch(row)
+            ended = on_epoch(row)
             log.info(
                 "epoch %d/%d: loss %.4f, validation loss %.4f, modulation %.1f %%, SNR %.1f %%, joint %.1f %%",
                 state.epoch, options.epochs, row["train_loss"], scores["validation_loss"],
@@ -198,6 +199,8 @@ def train(
             save("last.pt")
             if interrupt.requested:
                 raise KeyboardInterrupt
+            if ended:
+                break
     accelerator.wait_for_everyone()
     return state
 
