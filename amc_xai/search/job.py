@@ -34,8 +34,8 @@ class JobTrial:
         frozen = self.study.get_trials(deepcopy=False)[number]
         self.trial = Trial(self.study, frozen._trial_id)
 
-    def report(self, epochs: int, value: float) -> bool:
-        """Report ``value`` after so many ``epochs`` (from 1) and say whether training should end here.
+    def report(self, epochs: int, value: float, last: bool = False) -> bool:
+        """Report ``value`` after so many ``epochs`` (from 1) and say whether training should end early here.
 
         A study of several objectives isn't pruned. A trial that another controller took for lost ends too:
         its result would have nowhere to go.
@@ -44,7 +44,8 @@ class JobTrial:
             return False
         try:
             self.trial.report(value, epochs)
-            if not self.trial.should_prune():
+            # Asked after the last epoch too, since pruners keep their books while they answer.
+            if not self.trial.should_prune() or last:
                 return False
             self.trial.set_user_attr("pruned_epoch", epochs)
         except UpdateFinishedTrialError:

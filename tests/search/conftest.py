@@ -11,7 +11,7 @@ from amc_xai import __main__ as entry
 TINY = [
     "dataset.modulations=[BPSK,QPSK]", "dataset.snrs=[0,30]", "dataset.frames_per_cell=20",
     "dataset.frame_length=128", "backbone=timm", "backbone.name=test_resnet", "representation=constellation",
-    "representation.image_size=16", "trainer.batch_size=32", "trainer.epochs=1",
+    "representation.image_size=16", "trainer.batch_size=32",
 ]  # fmt: skip
 
 
@@ -21,8 +21,11 @@ def amc(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_MODE", "offline")
 
-    def command(*arguments: str, tiny: bool = True) -> int:
-        monkeypatch.setattr(sys, "argv", ["amc_xai", *arguments, *(TINY if tiny else [])])
+    def command(*arguments: str, tiny: bool = True, epochs: int = 1) -> int:
+        given = {argument.split("=")[0] for argument in arguments}
+        small = [default for default in TINY if default.split("=")[0] not in given] if tiny else []
+        small += [f"trainer.epochs={epochs}"] if tiny else []
+        monkeypatch.setattr(sys, "argv", ["amc_xai", *arguments, *small])
         GlobalHydra.instance().clear()
         handlers, level = list(logging.root.handlers), logging.root.level
         try:
