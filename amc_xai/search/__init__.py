@@ -19,11 +19,17 @@ def job_trial() -> "JobTrial | None":
 
     The sweeper hands each job its trial's number as the name of its folder, ``hydra.sweep.subdir``.
     """
-    if not HydraConfig.initialized():
-        return None
-    hydra = HydraConfig.get()
-    if hydra.mode != RunMode.MULTIRUN or hydra.sweeper._target_ != SWEEPER:
+    if study_name() is None:
         return None
     from amc_xai.search.job import open_trial
 
-    return open_trial(int(hydra.sweep.subdir))
+    return open_trial(int(HydraConfig.get().sweep.subdir))
+
+
+def study_name() -> str | None:
+    """The study that this job is a trial of, or None outside a search."""
+    if not HydraConfig.initialized():
+        return None
+    hydra = HydraConfig.get()
+    searching = hydra.mode == RunMode.MULTIRUN and hydra.sweeper._target_ == SWEEPER
+    return hydra.sweeper.study_name if searching else None

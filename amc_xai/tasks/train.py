@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from amc_xai.errors import UserError
@@ -11,6 +12,7 @@ from amc_xai.progress import progress
 from amc_xai.search import job_trial
 from amc_xai.tasks.scoring import explain, report, test
 from amc_xai.tasks.workbench import Workbench, device_text
+from amc_xai.tracking import NoTracker
 from amc_xai.training import load_checkpoint, parameter_groups, train
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ def run(
     """
     names = [objective] if isinstance(objective, str) else objective
     bench = Workbench.build(parts)
+    parts, main = bench.parts, bench.accelerator.is_main_process
     options = parts.make["trainer"]
     loss = parts.make["loss"](bench.classifier.snrs)
     optimizer = parts.make["optimizer"](parameter_groups(bench.classifier.network, loss))
@@ -46,14 +49,14 @@ def run(
     if resume_from is not None:
         log.info("resuming from %s after %d epochs", resume_from, parts.loaded["state"]["epoch"])
         best_so_far = Path(resume_from).parent / "best.pt"
-        if best_so_far.is_file():
+        if best_so_far.is_file() and main:
             (parts.folder / "checkpoints").mkdir(exist_ok=True)
             shutil.copyfile(best_so_far, parts.folder / "checkpoints" / "best.pt")
     costs = {}
     if "multiply_adds" in names:
         costs["multiply_adds"] = multiply_adds(bench.classifier, bench.source.frame_length)
     trial = job_trial()
-    tracker = parts.make["tracker"]()
+    tracker = parts.make["tracker"]() if main else NoTracker()
     tracker.start(parts.folder, parts.config, parts.overrides)
     failed = True
 
@@ -61,13 +64,14 @@ def run(
         for missing in (name for name in names if name not in row and name not in costs):
             raise UserError(f"task.objective: there is no {missing}; choose from multiply_adds, {', '.join(row)}")
         tracker.log(row)
-        return trial is not None and trial.report(row["epoch"] + 1, {**row, **costs}[names[0]])
+        done = row["epoch"] + 1
+        return trial is not None and trial.report(done, {**row, **costs}[names[0]], done == options.epochs)
 
     try:
         state = train(
             bench.classifier, loss, optimizer, schedule, training,
-            bench.evaluation_batches(bench.split.validation), options, bench.accelerator, parts.folder,
-            bench.about(), parts.loaded, progress, on_epoch,
+            bench.evaluation_batches(bench.share(bench.split.validation)), options, bench.accelerator,
+            parts.folder, bench.about(), parts.loaded, progress if main else unwatched, on_epoch,
         )  # fmt: skip
         best = load_checkpoint(parts.folder / "checkpoints" / "best.pt")
         bench.classifier.network.load_state_dict(best["network"])
@@ -76,6 +80,7 @@ def run(
             explain(bench, bench.split.test)
         report(bench, values)
         tracker.summary(values or {})
+        tracker.checkpoint(parts.folder / "checkpoints" / "best.pt")
         tracker.figures(sorted((parts.folder / "figures").glob("*.png")))
         failed = False
     except KeyboardInterrupt:
@@ -89,3 +94,8 @@ def run(
     best_row = {**state.history[state.best_epoch], **costs}
     values = [best_row[name] for name in names]
     return values[0] if isinstance(objective, str) else values
+
+
+def unwatched(batches: Iterable, text: str, done: int, total: int) -> Iterable:
+    """The other processes of a training draw no progress bar."""
+    return batches

@@ -17,6 +17,7 @@ from amc_xai.loss import Target
 from amc_xai.model.network import Classifier
 from amc_xai.training.checkpoint import random_state, restore_random_state, save_checkpoint
 from amc_xai.training.interrupt import Interrupt
+from amc_xai.training.parallel import any_process, on_device, same_buffers, share_of_batch
 from amc_xai.training.schedule import Schedule
 
 log = logging.getLogger(__name__)
@@ -66,8 +67,9 @@ def train(
 
     ``training.batch_sampler`` takes ``epoch`` and ``start``. ``about`` is stored in every checkpoint and makes
     it self-describing; ``resume`` is a loaded ``last.pt``; training ends early when ``on_epoch`` returns True.
-    Leaves ``checkpoints/best.pt`` (lowest validation
-    loss), ``checkpoints/last.pt`` and ``history.jsonl`` in ``folder``.
+    Of several processes each gets its share of the batches, and the first one writes and calls ``on_epoch``.
+    Leaves ``checkpoints/best.pt`` (lowest validation loss), ``checkpoints/last.pt`` and ``history.jsonl`` in
+    ``folder``.
 
     Raises:
         UserError: as soon as the loss isn't finite.
@@ -75,9 +77,8 @@ def train(
     """
     sampler = training.batch_sampler
     representation = classifier.representation.to(accelerator.device)
-    network, loss, optimizer, training, validation = accelerator.prepare(
-        classifier.network, loss, optimizer, training, validation
-    )
+    network, loss, optimizer = accelerator.prepare(classifier.network, loss, optimizer)
+    training, validation = on_device(training, accelerator), on_device(validation, accelerator)
     bare_network, bare_loss = accelerator.unwrap_model(network), accelerator.unwrap_model(loss)
     classifier.network = bare_network
     parameters = [*network.parameters(), *loss.parameters()]
@@ -91,7 +92,8 @@ def train(
             accelerator.scaler.load_state_dict(resume["scaler"])
         restore_random_state(resume["random"])
         state = State(**resume["state"])
-    write_history(folder, state.history)
+    if accelerator.is_main_process:
+        write_history(folder, state.history)
 
     def save(name: str) -> None:
         if not accelerator.is_main_process:
@@ -131,7 +133,7 @@ def train(
                 with accelerator.autocast():
                     prediction = network(x)
                 terms = loss(prediction, Target(batch.modulation, batch.snr))
-                accelerator.backward(terms.total)
+                accelerator.backward(terms.total * share_of_batch(len(batch.snr), accelerator))
                 if options.gradient_clip:
                     accelerator.clip_grad_norm_(parameters, options.gradient_clip)
                 optimizer.step()
@@ -143,24 +145,25 @@ def train(
                 state.step += 1
                 # Reading the loss waits for the device, so look at it now and then only.
                 if state.step % 16 == 0 or state.step >= steps:
-                    stop_unless_finite(running["loss"], state, folder)
-                if interrupt.requested:
+                    stop_unless_finite(accelerator.reduce(running["loss"]), state, folder)
+                if any_process(interrupt.requested, accelerator):
                     state.running = running
                     stop_here()
             seconds = time.perf_counter() - begin
             state.running = running
 
             scores = {}
+            same_buffers(bare_network, accelerator)
             network.eval()
             loss.eval()
             sums = dict.fromkeys(SUMS, zero)
             for batch in progress(validation, "validation", 0, len(validation)):
                 with torch.no_grad(), accelerator.autocast():
-                    prediction = network(representation(batch.iq))
+                    prediction = bare_network(representation(batch.iq))
                 with torch.no_grad():
-                    terms = loss(prediction, Target(batch.modulation, batch.snr))
+                    terms = bare_loss(prediction, Target(batch.modulation, batch.snr))
                 count(sums, terms.total, prediction, batch)
-                if interrupt.requested:
+                if interrupt.requested and accelerator.num_processes == 1:
                     stop_here()
             totals = accelerator.reduce(torch.stack([sums[key] for key in SUMS]))
             sums = dict(zip(SUMS, totals.tolist(), strict=True))
@@ -185,8 +188,9 @@ def train(
             schedule.after_epoch(scores["validation_loss"])
             state.epoch, state.step, state.running = state.epoch + 1, 0, {}
             state.history.append(row)
-            write_history(folder, state.history)
-            ended = on_epoch(row)
+            if accelerator.is_main_process:
+                write_history(folder, state.history)
+            ended = any_process(accelerator.is_main_process and bool(on_epoch(row)), accelerator)
             log.info(
                 "epoch %d/%d: loss %.4f, validation loss %.4f, modulation %.1f %%, SNR %.1f %%, joint %.1f %%",
                 state.epoch, options.epochs, row["train_loss"], scores["validation_loss"],
@@ -197,7 +201,7 @@ def train(
                 state.best_loss, state.best_epoch = scores["validation_loss"], state.epoch - 1
                 save("best.pt")
             save("last.pt")
-            if interrupt.requested:
+            if any_process(interrupt.requested, accelerator):
                 raise KeyboardInterrupt
             if ended:
                 break

@@ -21,10 +21,10 @@ def job(cfg) -> float:
         file.write(f"{trial.number} {os.getpid()} {cfg.optimizer.lr} {HydraConfig.get().sweep.subdir}\n")
     trial.report(1, cfg.optimizer.lr)
     trial.close()
-    time.sleep(float(seconds))
+    time.sleep(float(os.environ["JOB_SECONDS"]))
     return cfg.optimizer.lr
 
 
 if __name__ == "__main__":
-    seconds = sys.argv.pop(1)
+    os.environ["JOB_SECONDS"] = sys.argv.pop(1)
     job()
