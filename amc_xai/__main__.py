@@ -16,9 +16,11 @@ from omegaconf.errors import OmegaConfBaseException
 from amc_xai import config
 from amc_xai.errors import UserError
 from amc_xai.parts import make_parts, trusted_targets
+from amc_xai.search import plugin
 
 log = logging.getLogger("amc_xai")
 config.register()
+plugin.register()
 
 
 def config_folder() -> str:
@@ -37,6 +39,10 @@ def run(cfg: DictConfig) -> float | list[float] | None:
     overrides = list(job.overrides.task)
     try:
         config.refuse_lone_search(job.runtime.choices, job.mode == RunMode.MULTIRUN, overrides)
+        if job.mode == RunMode.MULTIRUN and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+            raise UserError(
+                "-m goes with one process a job; for several devices start one controller on each instead"
+            )
         config.check(cfg)
         parts = make_parts(cfg, Path(job.runtime.output_dir), overrides)
         task = hydra.utils.instantiate(
@@ -66,6 +72,10 @@ def main() -> None:
     """The console script: every foreseeable error ends in one sentence and exit code 1."""
     # Hydra would print a traceback for an error in a job; this makes it raise instead.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    if int(os.environ.get("RANK", 0)) > 0:
+        # One run folder and one log, those of the first process of `accelerate launch` or `torchrun`.
+        quiet = ["hydra/job_logging=disabled", "hydra/hydra_logging=disabled"]
+        sys.argv += ["hydra.run.dir=.", "hydra.output_subdir=null", *quiet]
     try:
         run()
     except UserError:
@@ -87,6 +97,15 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+    finally:
+        leave_processes()
+
+
+def leave_processes() -> None:
+    """Part from the other processes of a training, where there are any."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def blames_run_folder(error: OSError) -> bool:

@@ -36,11 +36,21 @@ class TrainingBatches(Sampler[list[int]]):
 
     Set ``epoch`` before iterating; ``start`` skips the batches that an interrupted epoch already had.
     ``rates(epoch)`` (a curriculum) gives the share of each SNR's frames that the epoch takes; ``snr`` (N,)
-    is the SNR label of each position. A last batch of a single frame is left out, since batch norm can't
-    train on it; over epochs every frame still gets its turn.
+    is the SNR label of each position. ``rank`` of ``ranks`` processes gets its share of every batch. A last batch
+    that leaves a process a single frame or none is left out, since batch norm can't train on it; over epochs
+    every frame still gets its turn.
     """
 
-    def __init__(self, snr: np.ndarray, batch_size: int, seed: int, rates: Rates | None = None):
+    def __init__(
+        self,
+        snr: np.ndarray,
+        batch_size: int,
+        seed: int,
+        rates: Rates | None = None,
+        rank: int = 0,
+        ranks: int = 1,
+    ):
+        self.rank, self.ranks = rank, ranks
         self.snr, self.batch_size, self.seed, self.rates = snr, batch_size, seed, rates
         self.epoch, self.start = 0, 0
 
@@ -54,8 +64,8 @@ class TrainingBatches(Sampler[list[int]]):
             taken = order[generator.random(len(order)) < share[order]]
             # Batch norm needs two frames; a set so small that the rates leave fewer is taken whole.
             order = taken if len(taken) > 1 else order
-        spare = len(order) % self.batch_size == 1
-        return order[:-1] if spare else order
+        spare = len(order) % self.batch_size
+        return order[:-spare] if 0 < spare < 2 * self.ranks else order
 
     def __len__(self) -> int:
         return -(-len(self.order()) // self.batch_size)
@@ -63,7 +73,7 @@ class TrainingBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         order = self.order()
         for begin in range(self.start * self.batch_size, len(order), self.batch_size):
-            yield order[begin : begin + self.batch_size].tolist()
+            yield order[begin : begin + self.batch_size][self.rank :: self.ranks].tolist()
 
 
 def training_loader(
@@ -73,15 +83,22 @@ def training_loader(
     seed: int,
     rates: Rates | None = None,
     workers: int = 0,
+    rank: int = 0,
+    ranks: int = 1,
 ) -> DataLoader:
     """Shuffled batches of these frames; ``loader.batch_sampler`` is the :class:`TrainingBatches`.
 
     Raises:
-        UserError: if there are fewer than two frames.
+        UserError: if there are fewer than two frames, or a batch is too small for ``ranks`` processes.
     """
+    if ranks > 1 and batch_size < 2 * ranks:
+        raise UserError(
+            f"trainer.batch_size is that of all processes together: {ranks} of them need {2 * ranks} or more, "
+            f"not {batch_size}"
+        )
     if len(indices) < 2:
         raise UserError(f"dataset: training needs at least two frames, and the training part has {len(indices)}")
-    sampler = TrainingBatches(source.snr_index[indices], batch_size, seed, rates)
+    sampler = TrainingBatches(source.snr_index[indices], batch_size, seed, rates, rank, ranks)
     # A loader draws a number each time it starts; from the global stream, a resumed epoch would draw one more.
     return DataLoader(
         FrameSet(source, indices),

@@ -23,7 +23,7 @@ def count_parameters(network: nn.Module) -> int:
 def count_multiply_adds(network: nn.Module, input_shape: tuple[int, ...]) -> int | None:
     """Multiply-adds of one frame's forward pass in convolutions, matrix products and attention.
 
-    ``input_shape`` is that of the represented frame, without the batch. Counted on a copy without data, or on a
+    ``input_shape`` is that of the represented frame, without the batch, or a tuple of shapes. Counted on a copy without data, or on a
     copy on the CPU where the network needs values; None, with a line in the log, where neither can run.
     """
     for device in ("meta", "cpu"):
@@ -31,13 +31,20 @@ def count_multiply_adds(network: nn.Module, input_shape: tuple[int, ...]) -> int
             twin = copy.deepcopy(network).to(device).eval()
             counter = FlopCounterMode(display=False)
             with counter:
-                twin(torch.zeros(1, *input_shape, device=device))
+                twin(empty_frame(input_shape, device))
             # torch counts a multiplication and an addition as two.
             return counter.get_total_flops() // 2
         except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     log.info("the multiply-adds of this network can't be counted (%s)", reason[:160])
     return None
+
+
+def empty_frame(input_shape: tuple, device: str) -> torch.Tensor | tuple[torch.Tensor, ...]:
+    """One represented frame of zeros; a tuple of them where the representation gives several shapes (fusion)."""
+    if isinstance(input_shape[0], tuple):
+        return tuple(empty_frame(shape, device) for shape in input_shape)
+    return torch.zeros(1, *input_shape, device=device)
 
 
 def write_model_card(network: nn.Module, input_shape: tuple[int, ...], device: str, path: Path) -> dict:

@@ -14,6 +14,7 @@ from amc_xai.perturbation import PerturbationPlan, View
 from amc_xai.progress import progress
 from amc_xai.report import Gallery, draw_figures, summary_table, write_page
 from amc_xai.tasks.workbench import Workbench
+from amc_xai.training.parallel import on_device
 
 log = logging.getLogger(__name__)
 GALLERY_CLASSES = 8
@@ -42,6 +43,8 @@ def test(bench: Workbench, indices: np.ndarray) -> dict:
 
 def explain(bench: Workbench, indices: np.ndarray) -> None:
     """Score the perturbations on these frames; leaves ``pis.csv`` and ``gallery.npz``."""
+    if not bench.accelerator.is_main_process:
+        return
     plan: PerturbationPlan = bench.parts.make["perturbation"]
     representation = bench.classifier.representation
     if not hasattr(representation, "cells"):
@@ -54,7 +57,7 @@ def explain(bench: Workbench, indices: np.ndarray) -> None:
     if plan.frames is not None and plan.frames < len(indices):
         order = np.random.default_rng(bench.parts.seed).permutation(len(indices))
         indices = np.sort(indices[order[: plan.frames]])
-    loader = bench.accelerator.prepare(bench.evaluation_batches(indices))
+    loader = on_device(bench.evaluation_batches(indices), bench.accelerator)
     result = perturbation_scores(
         bench.classifier.network,
         views(bench, progress(loader, "perturbing", 0, len(loader))),
@@ -136,6 +139,8 @@ def gallery_frames(modulation: np.ndarray, snr: np.ndarray) -> np.ndarray:
 
 def report(bench: Workbench, values: dict | None) -> None:
     """Figures and page from the files of the run; closes with the table and the path of what to open."""
+    if not bench.accelerator.is_main_process:
+        return
     folder = bench.parts.folder
     figures = draw_figures(folder)
     page = write_page(folder)

@@ -2,13 +2,17 @@
 
 import logging
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
+from amc_xai.errors import UserError
 from amc_xai.model.size import write_model_card
 from amc_xai.parts import Parts
 from amc_xai.progress import progress
+from amc_xai.search import job_trial
 from amc_xai.tasks.scoring import explain, report, test
 from amc_xai.tasks.workbench import Workbench, device_text
+from amc_xai.tracking import NoTracker
 from amc_xai.training import load_checkpoint, mean_batches, parameter_groups, train
 
 log = logging.getLogger(__name__)
@@ -17,13 +21,19 @@ log = logging.getLogger(__name__)
 def run(
     parts: Parts,
     name: str = "train",
-    objective: str = "validation_joint_accuracy",
+    objective: str | list[str] = "validation_joint_accuracy",
     test_after: bool = True,
     explain_after: bool = True,
     needs_checkpoint: bool = False,
-) -> float:
-    """Train as configured and return the best epoch's ``objective``, a column of ``history.jsonl``."""
+) -> float | list[float]:
+    """Train as configured and return the best epoch's ``objective``.
+
+    It is a column of ``history.jsonl`` or ``multiply_adds`` (of the network, for one frame); a list of them for
+    a search with several objectives.
+    """
+    names = [objective] if isinstance(objective, str) else objective
     bench = Workbench.build(parts)
+    parts, main = bench.parts, bench.accelerator.is_main_process
     options = parts.make["trainer"]
     loss = parts.make["loss"](bench.classifier.snrs)
     optimizer = parts.make["optimizer"](parameter_groups(bench.classifier.network, loss))
@@ -36,25 +46,35 @@ def run(
         len(bench.split.validation), len(bench.split.test),
         f"{sum(p.numel() for p in bench.classifier.parameters()):,}", device_text(bench.accelerator),
     )  # fmt: skip
-    if bench.accelerator.is_main_process:
+    costs = {}
+    if main:
         shape = bench.classifier.representation.output_shape(bench.source.frame_length)
         card = parts.folder / "model.json"
-        write_model_card(bench.classifier.network, shape, device_text(bench.accelerator), card)
+        costs = write_model_card(bench.classifier.network, shape, device_text(bench.accelerator), card)
     resume_from = parts.config["resume"]
     if resume_from is not None:
         log.info("resuming from %s after %d epochs", resume_from, parts.loaded["state"]["epoch"])
         best_so_far = Path(resume_from).parent / "best.pt"
-        if best_so_far.is_file():
+        if best_so_far.is_file() and main:
             (parts.folder / "checkpoints").mkdir(exist_ok=True)
             shutil.copyfile(best_so_far, parts.folder / "checkpoints" / "best.pt")
-    tracker = parts.make["tracker"]()
+    trial = job_trial()
+    tracker = parts.make["tracker"]() if main else NoTracker()
     tracker.start(parts.folder, parts.config, parts.overrides)
     failed = True
+
+    def on_epoch(row: dict) -> bool:
+        for missing in (name for name in names if name not in row and name not in costs):
+            raise UserError(f"task.objective: there is no {missing}; choose from {', '.join([*costs, *row])}")
+        tracker.log(row)
+        done = row["epoch"] + 1
+        return trial is not None and trial.report(done, {**row, **costs}[names[0]], done == options.epochs)
+
     try:
         state = train(
             bench.classifier, loss, optimizer, schedule, training,
-            bench.evaluation_batches(bench.split.validation), options, bench.accelerator, parts.folder,
-            bench.about(), parts.loaded, progress, tracker.log, augment,
+            bench.evaluation_batches(bench.share(bench.split.validation)), options, bench.accelerator,
+            parts.folder, bench.about(), parts.loaded, progress if main else unwatched, on_epoch, augment,
         )  # fmt: skip
         best = load_checkpoint(parts.folder / "checkpoints" / "best.pt")
         bench.classifier.network.load_state_dict(best["network"])
@@ -63,6 +83,7 @@ def run(
             explain(bench, bench.split.test)
         report(bench, values)
         tracker.summary(values or {})
+        tracker.checkpoint(parts.folder / "checkpoints" / "best.pt")
         tracker.figures(sorted((parts.folder / "figures").glob("*.png")))
         failed = False
     except KeyboardInterrupt:
@@ -71,4 +92,13 @@ def run(
         raise
     finally:
         tracker.finish(failed)
-    return state.history[state.best_epoch][objective]
+        if trial is not None:
+            trial.close()
+    best_row = {**state.history[state.best_epoch], **costs}
+    values = [best_row[name] for name in names]
+    return values[0] if isinstance(objective, str) else values
+
+
+def unwatched(batches: Iterable, text: str, done: int, total: int) -> Iterable:
+    """The other processes of a training draw no progress bar."""
+    return batches

@@ -1,7 +1,7 @@
 """What the tasks share: data, classifier, device and run folder, wired from the parts."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from amc_xai.errors import UserError
 from amc_xai.model import Classifier, MultiTaskNetwork
 from amc_xai.parts import Parts
 from amc_xai.training import make_accelerator
+from amc_xai.training.parallel import of_first_process
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class Workbench:
         """
         options = parts.make["trainer"]
         accelerator = make_accelerator(parts.config["device"], options.precision)
+        # All processes of one training share the first one's run folder.
+        parts = replace(parts, folder=of_first_process(parts.folder, accelerator))
         set_seed(parts.seed)
         source = make_source(parts, accelerator.device)
         modulations, snrs = source.modulations, source.snrs
@@ -74,8 +77,13 @@ class Workbench:
                 ranks=self.accelerator.num_processes,
             )
         return training_loader(
-            self.source, self.split.train, options.batch_size, self.parts.seed, rates, options.workers
-        )
+            self.source, self.split.train, options.batch_size, self.parts.seed, rates, options.workers,
+            rank=self.accelerator.process_index, ranks=self.accelerator.num_processes,
+        )  # fmt: skip
+
+    def share(self, indices: np.ndarray) -> np.ndarray:
+        """The part of these frames that falls to this process."""
+        return indices[self.accelerator.process_index :: self.accelerator.num_processes]
 
     def evaluation_batches(self, indices: np.ndarray):
         """Batches of these frames in ascending order."""

@@ -1,5 +1,7 @@
 """Where the work is done, and in which precision."""
 
+import os
+
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -41,8 +43,9 @@ def make_accelerator(device: str = "auto", precision: str = "auto") -> Accelerat
         raise UserError(f"trainer.precision must be auto, fp32, bf16 or fp16, not {precision!r}")
     if precision == "fp16" and not on_cuda:
         raise UserError("trainer.precision: fp16 needs a CUDA device; use fp32 or bf16 here")
+    # Without a GPU, processes of one training meet through the CPU backend, which accelerate wants to be told.
+    several = int(os.environ.get("WORLD_SIZE", 1)) > 1
+    on_cpu = kind == "cpu" or (several and kind == "auto" and not torch.cuda.is_available())
     # A sweep runs many jobs in one process, and accelerate keeps the first job's choices otherwise.
     AcceleratorState._reset_state(reset_partial_state=True)
-    return Accelerator(
-        cpu=kind == "cpu", mixed_precision=PRECISIONS[precision], step_scheduler_with_optimizer=False
-    )
+    return Accelerator(cpu=on_cpu, mixed_precision=PRECISIONS[precision], step_scheduler_with_optimizer=False)

@@ -18,6 +18,7 @@ from amc_xai.model.network import Classifier
 from amc_xai.training.checkpoint import random_state, restore_random_state, save_checkpoint
 from amc_xai.training.ema import MovingAverage
 from amc_xai.training.interrupt import Interrupt
+from amc_xai.training.parallel import any_process, on_device, same_buffers, share_of_batch
 from amc_xai.training.schedule import Schedule
 from amc_xai.training.speed import compile_in_place, in_channels_last, undo_compile
 
@@ -65,15 +66,17 @@ def train(
     about: dict,
     resume: dict | None = None,
     progress: Callable[[Iterable, str, int, int], Iterable] = lambda batches, text, done, total: batches,
-    on_epoch: Callable[[dict], None] = lambda row: None,
+    on_epoch: Callable[[dict], bool | None] = lambda row: None,
     augment: Callable = lambda batch, epoch, step: batch,
 ) -> State:
     """Train until the epochs are over, the validation loss stops falling, or the user stops it.
 
     ``training.batch_sampler`` takes ``epoch`` and ``start``. ``about`` is stored in every checkpoint and makes
-    it self-describing; ``resume`` is a loaded ``last.pt``. Leaves ``checkpoints/best.pt`` (lowest validation
-    loss), ``checkpoints/last.pt`` and ``history.jsonl`` in ``folder``. With ``options.ema`` the averaged weights
-    are validated and make ``best.pt``; ``last.pt`` has the trained ones and, apart, the average.
+    it self-describing; ``resume`` is a loaded ``last.pt``; training ends early when ``on_epoch`` returns True.
+    Of several processes each gets its share of the batches, and the first one writes and calls ``on_epoch``.
+    Leaves ``checkpoints/best.pt`` (lowest validation loss), ``checkpoints/last.pt`` and ``history.jsonl`` in
+    ``folder``. With ``options.ema`` the averaged weights are validated and make ``best.pt``; ``last.pt`` has the
+    trained ones and, apart, the average.
 
     Raises:
         UserError: as soon as the loss isn't finite, or for options that can't go together.
@@ -91,9 +94,8 @@ def train(
         classifier.network.to(memory_format=torch.channels_last)
     average = MovingAverage(classifier.network, options.ema) if options.ema is not None else None
     compiled = options.compile and compile_in_place(classifier.network, accelerator.device)
-    network, loss, optimizer, training, validation = accelerator.prepare(
-        classifier.network, loss, optimizer, training, validation
-    )
+    network, loss, optimizer = accelerator.prepare(classifier.network, loss, optimizer)
+    training, validation = on_device(training, accelerator), on_device(validation, accelerator)
     bare_network, bare_loss = accelerator.unwrap_model(network), accelerator.unwrap_model(loss)
     classifier.network = bare_network
     parameters = [*network.parameters(), *loss.parameters()]
@@ -109,8 +111,9 @@ def train(
         state = State(**resume["state"])
         if average is not None:
             average.load_state_dict(resume.get("average") or {"steps": 0, "network": resume["network"]})
-    evaluated = network if average is None else average.network
-    write_history(folder, state.history)
+    evaluated = bare_network if average is None else average.network
+    if accelerator.is_main_process:
+        write_history(folder, state.history)
 
     def see(batch) -> torch.Tensor:
         with torch.no_grad():
@@ -159,7 +162,7 @@ def train(
                 terms = loss(prediction, Target(batch.modulation, batch.snr))
                 if hasattr(bare_loss, "balance"):
                     bare_loss.balance(terms, bare_network.backbone, lambda v: accelerator.reduce(v, "mean"))
-                accelerator.backward(terms.total)
+                accelerator.backward(terms.total * share_of_batch(len(batch.snr), accelerator))
                 if options.gradient_clip:
                     accelerator.clip_grad_norm_(parameters, options.gradient_clip)
                 optimizer.step()
@@ -172,15 +175,17 @@ def train(
                 count(running, terms, prediction, batch)
                 state.step += 1
                 # Reading the loss waits for the device, so look at it now and then only.
-                if state.step % 16 == 0 or state.step >= steps or interrupt.requested:
-                    stop_unless_finite(running["loss"], state, folder)
-                if interrupt.requested:
+                stop = any_process(interrupt.requested, accelerator)
+                if state.step % 16 == 0 or state.step >= steps or stop:
+                    stop_unless_finite(accelerator.reduce(running["loss"]), state, folder)
+                if stop:
                     state.running = running
                     stop_here()
             seconds = time.perf_counter() - begin
             state.running = running
 
             scores = {}
+            same_buffers(bare_network, accelerator)
             network.eval()
             loss.eval()
             sums = dict.fromkeys(SUMS, zero)
@@ -188,9 +193,9 @@ def train(
                 with torch.no_grad(), accelerator.autocast():
                     prediction = evaluated(see(batch))
                 with torch.no_grad():
-                    terms = loss(prediction, Target(batch.modulation, batch.snr))
+                    terms = bare_loss(prediction, Target(batch.modulation, batch.snr))
                 count(sums, terms, prediction, batch)
-                if interrupt.requested:
+                if interrupt.requested and accelerator.num_processes == 1:
                     stop_here()
             totals = accelerator.reduce(torch.stack([sums[key] for key in SUMS]))
             sums = dict(zip(SUMS, totals.tolist(), strict=True))
@@ -213,7 +218,7 @@ def train(
                 "seconds": time.perf_counter() - begin,
             }
             # What a network has to say of itself, such as the mean shares of its experts in this validation.
-            row |= getattr(bare_network.backbone, "report", dict)()
+            row |= getattr(evaluated.backbone, "report", dict)()
             if (rates := getattr(sampler, "rates", None)) is not None:
                 row["curriculum_share"] = float(rates(state.epoch).mean())
             if hasattr(bare_loss, "after_epoch"):
@@ -222,8 +227,9 @@ def train(
             schedule.after_epoch(scores["validation_loss"])
             state.epoch, state.step, state.running = state.epoch + 1, 0, {}
             state.history.append(row)
-            write_history(folder, state.history)
-            on_epoch(row)
+            if accelerator.is_main_process:
+                write_history(folder, state.history)
+            ended = any_process(accelerator.is_main_process and bool(on_epoch(row)), accelerator)
             log.info(
                 "epoch %d/%d: loss %.4f, validation loss %.4f, modulation %.1f %%, SNR %.1f %%, joint %.1f %%",
                 state.epoch, options.epochs, row["train_loss"], scores["validation_loss"],
@@ -234,8 +240,10 @@ def train(
                 state.best_loss, state.best_epoch = scores["validation_loss"], state.epoch - 1
                 save("best.pt")
             save("last.pt")
-            if interrupt.requested:
+            if any_process(interrupt.requested, accelerator):
                 raise KeyboardInterrupt
+            if ended:
+                break
     if compiled:
         undo_compile(bare_network)
     accelerator.wait_for_everyone()

@@ -1,0 +1,74 @@
+"""The job's side of a study: which trial am I, how do I stand, should I go on?"""
+
+import logging
+from typing import Any
+
+import optuna
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import Trial
+
+from amc_xai.search.storage import close_storage, open_storage
+
+log = logging.getLogger(__name__)
+
+
+class JobTrial:
+    """The running trial of this job, in the study that the sweeper asked it from.
+
+    The plugin takes a pruned trial for a failed one, so a trial that is told to stop ends as any other, with
+    its value so far, and the user attribute ``pruned_epoch`` says after how many epochs.
+    """
+
+    def __init__(self, url: str, study_name: str, number: int, pruner: optuna.pruners.BasePruner | None = None):
+        self.storage = open_storage(url)
+        self.study = optuna.load_study(
+            study_name=study_name,
+            storage=self.storage,
+            sampler=optuna.samplers.RandomSampler(),
+            pruner=pruner or optuna.pruners.NopPruner(),
+        )
+        self.number = number
+        frozen = self.study.get_trials(deepcopy=False)[number]
+        self.trial = Trial(self.study, frozen._trial_id)
+
+    def report(self, epochs: int, value: float, last: bool = False) -> bool:
+        """Report ``value`` after so many ``epochs`` (from 1) and say whether training should end early here.
+
+        A study of several objectives isn't pruned. A trial that another controller took for lost ends too:
+        its result would have nowhere to go.
+        """
+        if len(self.study.directions) > 1:
+            return False
+        try:
+            self.trial.report(value, epochs)
+            # Asked after the last epoch too, since pruners keep their books while they answer.
+            if not self.trial.should_prune() or last:
+                return False
+            self.trial.set_user_attr("pruned_epoch", epochs)
+        except UpdateFinishedTrialError:
+            log.warning("trial %d ends here: it was taken for lost and runs again elsewhere", self.number)
+            return True
+        log.info("trial %d is pruned after %d epochs at %.4g", self.number, epochs, value)
+        return True
+
+    def close(self) -> None:
+        """Close the storage's connections."""
+        close_storage(self.storage)
+
+
+def open_trial(number: int) -> JobTrial:
+    """The trial of this number in the study that Hydra's sweeper configuration names."""
+    sweeper = HydraConfig.get().sweeper
+    chosen = OmegaConf.to_container(sweeper.pruner, resolve=True) if sweeper.pruner else None
+    return JobTrial(sweeper.storage, sweeper.study_name, number, make_pruner(chosen))
+
+
+def make_pruner(chosen: dict[str, Any] | None) -> optuna.pruners.BasePruner | None:
+    """One pruner, from the group ``hydra/sweeper/pruner``."""
+    if not chosen:
+        return None
+    trusted = ("optuna.pruners.*", "amc_xai.search.pruning.*")
+    return instantiate(chosen, _convert_="all", _execution_whitelist_=trusted)

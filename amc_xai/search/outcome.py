@@ -1,0 +1,143 @@
+"""What a study leaves in the sweep's folder: best settings to run, the table of trials, Optuna's figures."""
+
+import csv
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import QuotedString
+from omegaconf import OmegaConf
+from optuna.trial import FrozenTrial, TrialState
+
+from amc_xai.files import replacing
+from amc_xai.search.storage import lost
+
+log = logging.getLogger(__name__)
+NOTES = ("pruned_epoch", "failure", "repeats")
+
+
+def write_outcome(study: optuna.Study, folder: Path, given: list[str], groups: set[str]) -> str:
+    """Write everything that the study allows; returns how to run the best settings, in words.
+
+    ``given`` are the overrides that all trials share, ``groups`` the names of the config groups. Leaves
+    ``trials.csv``, ``experiment/best_experiment.yaml`` and ``figures/*.png`` in ``folder``; with several
+    objectives ``best_experiment.yaml`` is the Pareto-optimal trial that is best in the first one.
+    """
+    write_table(study, folder / "trials.csv")
+    completed = [t for t in study.trials if t.state == TrialState.COMPLETE]
+    if not completed:
+        return "no trial completed"
+    draw_figures(study, folder / "figures")
+    best = best_of(study)
+    settings = [*given, *(f"{name}={value}" for name, value in best.params.items())]
+    command = f"python -m amc_xai --config-dir {folder} experiment=best_experiment"
+    values = ", ".join(f"{value:.6g}" for value in best.values)
+    about = f"Trial {best.number} of study {study.study_name}, objective {values}"
+    header = f"# @package _global_\n# {about}:\n#   {command}\n"
+    with replacing(folder / "experiment" / "best_experiment.yaml") as temporary:
+        temporary.write_text(header + experiment(settings, groups), encoding="utf-8")
+    return f"run the best with: {command}"
+
+
+def best_of(study: optuna.Study) -> FrozenTrial:
+    """The best trial; of several objectives the one on the Pareto front that is best in the first."""
+    if len(study.directions) == 1:
+        return study.best_trial
+    sign = 1 if study.directions[0] == optuna.study.StudyDirection.MAXIMIZE else -1
+    return max(study.best_trials, key=lambda trial: sign * trial.values[0])
+
+
+def experiment(overrides: list[str], groups: set[str]) -> str:
+    """These overrides as the text of an ``experiment`` file: groups as defaults, values as keys."""
+    defaults: list[Any] = []
+    values = OmegaConf.create({})
+    for override in OverridesParser.create().parse_overrides(overrides):
+        if override.is_sweep_override():
+            continue  # the trial has its own value
+        key, value = override.key_or_group, plain(override.value())
+        if override.is_delete():
+            log.warning("experiment/best_experiment.yaml can't say %s; add it to the command", override.input_line)
+        elif key == "experiment":
+            defaults.append(value)
+        elif key in groups:
+            defaults.append({f"override /{key}": value})
+        else:
+            OmegaConf.update(values, key, value, force_add=True)
+    # What an experiment brings comes first, so that the overrides stand above it.
+    defaults.sort(key=lambda entry: isinstance(entry, dict))
+    text = OmegaConf.to_yaml(OmegaConf.create({"defaults": [*defaults, "_self_"]}))
+    return text + (OmegaConf.to_yaml(values) if len(values) else "")
+
+
+def plain(value: Any) -> Any:
+    """An override's value without Hydra's own types."""
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {plain(key): plain(entry) for key, entry in value.items()}
+    return value
+
+
+def write_table(study: optuna.Study, path: Path) -> None:
+    """``trials.csv``: one row a trial, with state, objective(s), seconds, parameters, and why it failed."""
+    trials = study.trials
+    gone = lost(trials)
+    objectives = ["value"] if len(study.directions) == 1 else [f"value_{i}" for i in range(len(study.directions))]
+    names = sorted({name for trial in trials for name in trial.params})
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["number", "state", *objectives, "epochs", "seconds", *NOTES, *names])
+        for trial in trials:
+            notes = {name: trial.user_attrs.get(name, "") for name in NOTES}
+            if trial.number in gone and not notes["failure"]:
+                notes["failure"] = f"lost with its worker; trial {gone[trial.number]} runs it again"
+            values = trial.values if trial.values is not None else [""] * len(objectives)
+            seconds = f"{trial.duration.total_seconds():.1f}" if trial.duration else ""
+            cells = [trial.number, trial.state.name.lower(), *values, trial.last_step or "", seconds]
+            table.writerow([*cells, *notes.values(), *(trial.params.get(name, "") for name in names)])
+
+
+def draw_figures(study: optuna.Study, folder: Path) -> list[Path]:
+    """Optuna's own figures, those that the study has enough trials for."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it remarks on choices that read like numbers
+    from matplotlib import pyplot
+    from optuna.visualization import matplotlib as draw
+
+    varied = len({tuple(sorted(t.params.items())) for t in study.trials if t.state == TrialState.COMPLETE}) > 1
+    if len(study.directions) > 1:
+        wanted = {"pareto_front": draw.plot_pareto_front} if len(study.directions) <= 3 else {}
+    else:
+        wanted = {"history": draw.plot_optimization_history}
+        if varied:
+            wanted |= {"importances": draw.plot_param_importances, "slices": draw.plot_slice}
+    made = []
+    for name, plot in wanted.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # marked experimental, and hints about layout
+            try:
+                axes = plot(study)
+            except (ValueError, RuntimeError) as error:
+                log.info("no figure %s: %s", name, error)
+                continue
+            first = axes.flat[0] if hasattr(axes, "flat") else axes
+            with replacing(folder / f"{name}.png") as temporary:
+                first.figure.savefig(temporary, dpi=120, bbox_inches="tight")
+            pyplot.close("all")
+        made.append(folder / f"{name}.png")
+    return made
+
+
+def describe(value: Any, attributes: dict[str, Any]) -> str:
+    """A finished trial in words."""
+    values = value if isinstance(value, list | tuple) else [value]
+    text = ", ".join(f"{v:.6g}" for v in values)
+    pruned = attributes.get("pruned_epoch")
+    return f"{text}, pruned after {pruned} epochs" if pruned else text

@@ -1,0 +1,255 @@
+"""What the official Optuna sweeper lacks: a shared, resumable budget, trial folders, reasons and results.
+
+The plugin keeps asking, launching and telling; this class calls it for one batch of trials at a time and adds
+to what happens between.
+"""
+
+import functools
+import logging
+import math
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra.core.utils import JobReturn, JobStatus
+from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl, create_params_from_overrides
+from optuna.trial import Trial, TrialState
+
+from amc_xai.errors import UserError
+from amc_xai.search.outcome import describe, write_outcome
+from amc_xai.search.storage import (
+    Heartbeat,
+    close_storage,
+    open_storage,
+    revive,
+    run_again,
+    spent,
+    study_lock,
+)
+
+log = logging.getLogger(__name__)
+FAILURE = "failure"  # user attribute: why a trial failed
+
+
+class StudySweeperImpl(OptunaSweeperImpl):
+    """The official sweeper on a study that any number of controllers share.
+
+    ``n_trials`` is the whole study's: what it holds already, finished or running elsewhere, counts. A trial's
+    folder is its number. ``heartbeat`` and ``grace`` (seconds) tell a lost trial from a slow one, and a lost one
+    runs again. ``wait_for_others``: stay until the trials of other controllers are over, to run again what they
+    lose.
+    """
+
+    def __init__(
+        self,
+        make_sampler: Callable[..., Any],
+        seed: int | None,
+        direction: Any,
+        storage: str | None,
+        study_name: str | None,
+        n_trials: int,
+        n_jobs: int,
+        max_failure_rate: float,
+        custom_search_space: str | None,
+        params: Any,
+        heartbeat: int,
+        grace: int,
+        wait_for_others: bool,
+    ) -> None:
+        rules = {
+            "study_name": (bool(study_name), "must be the study's name, such as my_search"),
+            "n_trials": (n_trials >= 1, f"must be 1 or more, not {n_trials}"),
+            "n_jobs": (n_jobs >= 1, f"must be 1 or more, not {n_jobs}"),
+            "max_failure_rate": (0 <= max_failure_rate <= 1, f"must lie in [0, 1], not {max_failure_rate}"),
+            "heartbeat": (heartbeat >= 1, f"must be 1 second or more, not {heartbeat}"),
+            "grace": (grace > heartbeat, f"must be longer than heartbeat ({heartbeat} seconds), not {grace}"),
+        }
+        for key, (holds, rule) in rules.items():
+            if not holds:
+                raise_logged(f"hydra.sweeper.{key} {rule}")
+        sampler = make_sampler()
+        super().__init__(
+            sampler, direction, storage, study_name, n_trials, n_jobs, max_failure_rate, custom_search_space,
+            params,
+        )  # fmt: skip
+        self.make_sampler, self.seed, self.budget, self.url = make_sampler, seed, n_trials, storage
+        self.heartbeat, self.grace, self.wait_for_others = heartbeat, grace, wait_for_others
+        self.trials: list[Trial] = []
+        self.claim = ExitStack()
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Run batches until the study's budget is spent, then write what it found into the sweep's folder.
+
+        Raises:
+            UserError: if the storage can't be opened, or no trial of the study completed.
+        """
+        try:
+            self.storage = open_storage(self.url, self.heartbeat, self.grace)
+        except UserError as error:
+            raise_logged(str(error))
+        Path(self.sweep_dir).mkdir(parents=True, exist_ok=True)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        # Its lines are for a sweep of one batch; a trial's own line says the same here.
+        plugin = logging.getLogger("hydra_plugins.hydra_optuna_sweeper._impl")
+        level = plugin.level
+        plugin.setLevel(logging.ERROR)
+        try:
+            study = self._study()
+            log.info("study %s: %d trials, %d there already", self.study_name, self.budget, spent(study.trials))
+            while self._next_batch(arguments):
+                pass
+            self._finish(arguments)
+        finally:
+            plugin.setLevel(level)
+            close_storage(self.storage)
+
+    def _study(self) -> optuna.Study:
+        directions = [str(direction) for direction in self._get_directions()]
+        return optuna.create_study(
+            study_name=self.study_name, storage=self.storage, directions=directions, load_if_exists=True
+        )
+
+    def _next_batch(self, arguments: list[str]) -> bool:
+        """Ask, launch and tell once; False when the budget is spent."""
+        with self.claim:
+            self.claim.enter_context(study_lock(self.storage, self.study_name))
+            study = self._study()
+            revive(study)
+            trials = study.get_trials(deepcopy=False)
+            left = min(self.budget, self._grid_size(arguments)) - spent(trials)
+            if left > 0:
+                self.n_trials = min(left, self.n_jobs)
+                self._renew_sampler(len(trials))
+                launcher = self.launcher
+                self.launcher = Launcher(self, launcher)
+                try:
+                    with warnings.catch_warnings():
+                        # The heartbeat is our own here.
+                        warnings.filterwarnings("ignore", "Heartbeat of storage is supposed", UserWarning)
+                        # The lock goes as soon as the trials are asked for: in _configure_trials.
+                        super().sweep(arguments)
+                except BaseException as error:
+                    completed = any(t.state == TrialState.COMPLETE for t in study.trials)
+                    # The plugin closes each batch with the study's best trial, and there may be none yet.
+                    if self.trials or completed or not isinstance(error, ValueError):
+                        self._give_back(study, error)
+                        raise
+                finally:
+                    self.launcher = launcher
+                return True
+        elsewhere = [t.number for t in trials if t.state == TrialState.RUNNING]
+        if not elsewhere or not self.wait_for_others:
+            return False
+        log.info("waiting for trial %s, which another controller runs", ", ".join(map(str, elsewhere)))
+        while any(t.state == TrialState.RUNNING and t.number in elsewhere for t in self._study().trials):
+            time.sleep(self.heartbeat)
+            with study_lock(self.storage, self.study_name):
+                revive(self._study())
+        return True
+
+    def _grid_size(self, arguments: list[str]) -> float:
+        """How many trials a grid has; endless for every other sampler."""
+        if not self._is_grid():
+            return math.inf
+        space = create_params_from_overrides([*self._parse_sweeper_params_config(), *arguments])[0]
+        return math.prod(len(self._to_grid_sampler_choices(d)) for d in space.values())
+
+    def _is_grid(self) -> bool:
+        made = self.make_sampler()
+        return isinstance(made, functools.partial) and made.func == optuna.samplers.GridSampler
+
+    def _renew_sampler(self, trials: int) -> None:
+        """A sampler seeded by the study's length: resumed and second controllers don't draw the same again."""
+        shifted = self.seed is not None and not self._is_grid()
+        self.sampler = self.make_sampler(**({"seed": self.seed + trials} if shifted else {}))
+
+    def _configure_trials(self, trials: list[Trial], *rest: Any) -> Sequence[Sequence[str]]:
+        """The plugin's overrides for each trial, with its folder and its number."""
+        self.trials = trials
+        overrides = super()._configure_trials(trials, *rest)
+        for trial in trials:
+            self.storage.record_heartbeat(trial._trial_id)
+        self.claim.close()
+        self.job_idx = trials[0].number
+        return [
+            (*given, f"hydra.sweep.subdir='{trial.number}'")
+            for given, trial in zip(overrides, trials, strict=True)
+        ]
+
+    def _note(self, returns: Sequence[JobReturn]) -> None:
+        """Log each trial's end; keep why it failed, which no one may add once the plugin has told."""
+        for trial, job in zip(self.trials, returns, strict=True):
+            reason = failure(job)
+            if reason is None:
+                attributes = self._study().trials[trial.number].user_attrs
+                log.info("trial %d: %s", trial.number, describe(job.return_value, attributes))
+            else:
+                trial.set_user_attr(FAILURE, reason)
+                log.warning("trial %d failed: %s", trial.number, reason)
+        self.trials = []
+
+    def _give_back(self, study: optuna.Study, error: BaseException) -> None:
+        """A sweep that ends in mid-trial leaves no trial running; an interrupted one runs again."""
+        interrupted = not isinstance(error, Exception)
+        for trial in self.trials:
+            trial.set_user_attr(FAILURE, "interrupted" if interrupted else first_line(error))
+            study.tell(trial.number, state=TrialState.FAIL)
+            if interrupted:
+                run_again(study, study.trials[trial.number])
+        self.trials = []
+
+    def _finish(self, arguments: list[str]) -> None:
+        study = self._study()
+        folder = Path(self.sweep_dir)
+        groups = set(self.config.hydra.runtime.choices)
+        given = [argument for argument in arguments if not argument.startswith("hparams_search=")]
+        made = write_outcome(study, folder, given, groups)
+        if not any(t.state == TrialState.COMPLETE for t in study.trials):
+            reasons = [t.user_attrs[FAILURE] for t in study.trials if FAILURE in t.user_attrs]
+            last = f"; the last one: {reasons[-1]}" if reasons else ""
+            raise_logged(f"no trial of study {self.study_name} completed (see {folder / 'trials.csv'}){last}")
+        log.info("the study's table, figures and best settings are in %s; %s", folder, made)
+
+
+class Launcher:
+    """Hydra's launcher between a heartbeat and a look at what came back."""
+
+    def __init__(self, sweeper: StudySweeperImpl, launcher: Any):
+        self.sweeper, self.launcher = sweeper, launcher
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        sweeper = self.sweeper
+        ids = [trial._trial_id for trial in sweeper.trials]
+        with Heartbeat(sweeper.storage, ids, sweeper.heartbeat):
+            returns = self.launcher.launch(job_overrides, initial_job_idx=initial_job_idx)
+        sweeper._note(returns)
+        return returns
+
+
+def failure(job: JobReturn) -> str | None:
+    """Why a job's trial fails: its error, or an objective that isn't finite."""
+    if job.status != JobStatus.COMPLETED:
+        error = job._return_value
+        # The frames of the traceback hold the network and its data; the next job needs the memory.
+        traceback.clear_frames(error.__traceback__)
+        return first_line(error)
+    values = job.return_value if isinstance(job.return_value, list | tuple) else [job.return_value]
+    if any(not isinstance(value, int | float) or math.isnan(value) for value in values):
+        return f"the objective is {job.return_value}, not a number"
+    return None
+
+
+def first_line(error: BaseException) -> str:
+    text = (str(error).strip().splitlines() or [""])[0][:400]
+    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
+
+
+def raise_logged(sentence: str) -> None:
+    """Log and raise: outside a job nobody else prints the sentence."""
+    log.error("%s", sentence)
+    raise UserError(sentence)

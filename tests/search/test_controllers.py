@@ -1,0 +1,137 @@
+"""Several controllers on one study, held by a real PostgreSQL server."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
+
+from amc_xai.search.storage import close_storage, open_storage
+
+CONTROLLER = Path(__file__).with_name("controller.py")
+
+
+def server_programs() -> Path | None:
+    """Where Debian, or the search path, has initdb and postgres."""
+    found = [*sorted(Path("/usr/lib/postgresql").glob("*/bin")), Path(shutil.which("initdb") or "/-").parent]
+    return next((folder for folder in found if (folder / "initdb").is_file()), None)
+
+
+@pytest.fixture
+def postgres(tmp_path_factory):
+    """The URL of a fresh server that listens on a socket in a folder of its own."""
+    programs = server_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL isn't installed (apt-get install postgresql)")
+    folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/amc_pg_XXXXXX"], text=True).strip())
+    # The server refuses to run as root.
+    user = pwd.getpwnam("postgres").pw_name if os.getuid() == 0 else None
+    if user:
+        shutil.chown(folder, user)
+    data = folder / "data"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "user": user, "cwd": folder}
+    initialise = [programs / "initdb", "-D", data, "-U", "amc", "-A", "trust", "--no-sync"]
+    subprocess.run(initialise, check=True, **quiet)
+    server = subprocess.Popen(
+        [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"], **quiet
+    )
+    url = f"postgresql+psycopg://amc@/postgres?host={folder}"
+    try:
+        for _ in range(100):
+            engine = create_engine(url)
+            try:
+                engine.connect().close()
+                break
+            except OperationalError:
+                time.sleep(0.1)
+            finally:
+                engine.dispose()
+        yield url
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def controller(tmp_path, postgres):
+    """Start a controller; all of them share one sweep folder."""
+    started = []
+
+    def start(trials: int, seconds: float) -> subprocess.Popen:
+        command = [
+            sys.executable, CONTROLLER, str(seconds), "-m", "hparams_search=architecture",
+            f"hydra.sweeper.n_trials={trials}", f"hydra.sweeper.storage='{postgres}'",
+            "hydra.sweeper.heartbeat=1", "hydra.sweeper.grace=4", "backbone=tiny",
+        ]  # fmt: skip
+        process = subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+def jobs(tmp_path) -> list[tuple[int, int, float]]:
+    path = tmp_path / "jobs.log"
+    lines = [line.split() for line in path.read_text().splitlines()] if path.is_file() else []
+    assert all(number == folder for number, _, _, folder in lines)
+    return [(int(number), int(process), float(lr)) for number, process, lr, _ in lines]
+
+
+def trials_of(url: str) -> list[FrozenTrial]:
+    storage = open_storage(url)
+    trials = optuna.load_study(study_name="architecture", storage=storage).trials
+    close_storage(storage)
+    return trials
+
+
+def ended(process: subprocess.Popen) -> str:
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 0, output
+    return output
+
+
+def test_two_controllers_share_a_study_and_one_takes_over_what_the_other_loses(tmp_path, postgres, controller):
+    for process in [controller(12, 0.2), controller(12, 0.2)]:
+        ended(process)
+    trials = trials_of(postgres)
+    assert [t.state for t in trials] == [TrialState.COMPLETE] * 12
+    done = jobs(tmp_path)
+    assert sorted(number for number, _, _ in done) == list(range(12))
+    assert {number: lr for number, _, lr in done} == {t.number: t.value for t in trials}
+    assert len({lr for _, _, lr in done}) == 12
+    assert len({process for _, process, _ in done}) == 2
+
+    # Two more; the controller that has one of them dies in the midst of it.
+    first = controller(14, 1000)
+    begin = time.monotonic()
+    while len(jobs(tmp_path)) < 13 and time.monotonic() - begin < 60:
+        time.sleep(0.1)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    output = ended(controller(14, 0.2))
+    assert "trial 12 was lost with its worker" in output
+    trials = trials_of(postgres)
+    states = [t.state for t in trials]
+    assert states == [TrialState.COMPLETE] * 12 + [TrialState.FAIL] + [TrialState.COMPLETE] * 2
+    again = [t for t in trials if t.user_attrs.get("repeats") == 12]
+    assert [t.params for t in again] == [trials[12].params]
+    assert len(jobs(tmp_path)) == 15
+    table = (tmp_path / "multirun/architecture/trials.csv").read_text()
+    assert f"lost with its worker; trial {again[0].number} runs it again" in table

@@ -1,0 +1,198 @@
+"""Whole searches over the command line, in one process."""
+
+import csv
+import json
+import os
+
+import optuna
+import psutil
+import pytest
+import torch
+from optuna.trial import FrozenTrial, TrialState
+
+from amc_xai.search.storage import close_storage, open_storage
+from amc_xai.tasks import train as train_task
+
+
+def trials_of(tmp_path, name: str) -> list[FrozenTrial]:
+    storage = open_storage(f"sqlite:///{tmp_path}/multirun/{name}.db")
+    trials = optuna.load_study(study_name=name, storage=storage).trials
+    close_storage(storage)
+    return trials
+
+
+def table(tmp_path, name: str) -> list[dict]:
+    with (tmp_path / "multirun" / name / "trials.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def search(name: str, trials: int, *more: str) -> list[str]:
+    return [
+        "-m", "hparams_search=architecture", f"hydra.sweeper.study_name={name}",
+        f"hydra.sweeper.n_trials={trials}", *more,
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Jobs that only call ``job(trial number)``, for what the sweeper does around them."""
+
+    def replace(job):
+        def run(parts, **_):
+            return job(int(parts.folder.name))
+
+        # Hydra only calls what the package's own names stand for.
+        run.__module__, run.__qualname__ = "amc_xai.tasks.train", "run"
+        monkeypatch.setattr(train_task, "run", run)
+
+    return replace
+
+
+def test_eight_trials_over_two_backbones_pruned_ones_marked_none_failed_and_the_best_runs(amc, tmp_path):
+    # The threshold ends what stands below 60 % after two of three epochs.
+    code = amc(
+        *search("eight", 8), "backbone.name=choice(test_resnet,test_vit)", "hydra/sweeper/pruner=threshold",
+        "hydra.sweeper.pruner.lower=0.6", "hydra.sweeper.pruner.n_warmup_steps=2", epochs=3,
+    )  # fmt: skip
+    assert code == 0
+    trials = trials_of(tmp_path, "eight")
+    assert [t.state for t in trials] == [TrialState.COMPLETE] * 8
+    assert {t.params["backbone.name"] for t in trials} == {"test_resnet", "test_vit"}
+    pruned = [t for t in trials if t.user_attrs.get("pruned_epoch") == 2]
+    assert pruned
+    for trial in trials:
+        lines = (tmp_path / "multirun/eight" / str(trial.number) / "history.jsonl").read_text().splitlines()
+        values = [json.loads(line)["validation_joint_accuracy"] for line in lines]
+        assert list(trial.intermediate_values.values()) == values
+        assert (len(values) == 2 and values[1] < 0.6) if trial in pruned else len(values) == 3
+        assert trial.value in values
+    assert [row["pruned_epoch"] for row in table(tmp_path, "eight")] == [
+        "2" if trial in pruned else "" for trial in trials
+    ]
+    figures = tmp_path / "multirun/eight/figures"
+    assert {path.name for path in figures.iterdir()} == {"history.png", "importances.png", "slices.png"}
+
+    best = max(trials, key=lambda trial: trial.value)
+    assert (
+        amc("--config-dir", "multirun/eight", "experiment=best_experiment", "hydra.run.dir=again", tiny=False) == 0
+    )
+    config = torch.load(tmp_path / "again/checkpoints/best.pt", weights_only=True)["config"]
+    assert config["backbone"]["name"] == best.params["backbone.name"]
+    assert config["optimizer"]["lr"] == best.params["optimizer.lr"]
+    assert config["dataset"]["frame_length"] == 128
+    assert (tmp_path / "again/metrics.json").is_file()
+
+
+def test_a_resumed_search_runs_only_what_is_missing_and_numbers_on(amc, tmp_path, quick):
+    quick(lambda number: 0.1 * number)
+    assert amc(*search("on", 3)) == 0
+    (tmp_path / "multirun/on/1/mark").write_text("mine")
+    before = {t.number: (t.params, t.value, t.datetime_complete) for t in trials_of(tmp_path, "on")}
+    assert amc(*search("on", 5)) == 0
+    after = {t.number: (t.params, t.value, t.datetime_complete) for t in trials_of(tmp_path, "on")}
+    assert sorted(after) == [0, 1, 2, 3, 4]
+    assert {number: after[number] for number in before} == before
+    assert (tmp_path / "multirun/on/1/mark").read_text() == "mine"
+    assert (tmp_path / "multirun/on/4/.hydra").is_dir()
+    # A sampler that starts over would draw the first run's parameters again.
+    assert len({params["optimizer.lr"] for params, _, _ in after.values()}) == 5
+    assert amc(*search("on", 5)) == 0
+    assert len(trials_of(tmp_path, "on")) == 5
+
+
+def test_a_failed_trial_leaves_its_reason_and_the_search_goes_on(amc, tmp_path, monkeypatch):
+    real, calls = train_task.train, []
+
+    def short_of_memory(*arguments):
+        calls.append(None)
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return real(*arguments)
+
+    monkeypatch.setattr(train_task, "train", short_of_memory)
+    assert amc(*search("some", 4), "optimizer.lr=choice(1e-3,1e30)") == 0
+    trials = trials_of(tmp_path, "some")
+    assert trials[0].state == TrialState.FAIL
+    assert trials[0].user_attrs["failure"].startswith("OutOfMemoryError: CUDA out of memory")
+    assert "CUDA out of memory" in (tmp_path / "multirun/some/0/amc_xai.log").read_text()
+    diverged = [t for t in trials[1:] if t.params["optimizer.lr"] == 1e30]
+    assert diverged and len(diverged) < 3
+    rows = table(tmp_path, "some")
+    for trial in trials[1:]:
+        assert trial.state == (TrialState.FAIL if trial in diverged else TrialState.COMPLETE)
+        assert ("the loss is no longer finite" in rows[trial.number]["failure"]) == (trial in diverged)
+    log = (tmp_path / "multirun/some" / str(diverged[0].number) / "amc_xai.log").read_text()
+    assert "the loss is no longer finite" in log
+
+
+def test_a_search_in_which_all_fail_ends_in_one_sentence(amc, tmp_path, capsys, quick):
+    quick(lambda number: float("nan"))
+    assert amc(*search("none", 2)) == 1
+    captured = capsys.readouterr()
+    assert "no trial of study none completed" in captured.out
+    assert "the objective is nan, not a number" in captured.out
+    assert "Traceback" not in captured.out + captured.err
+    assert [row["state"] for row in table(tmp_path, "none")] == ["fail", "fail"]
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("hydra.sweeper.n_trials=0", "hydra.sweeper.n_trials must be 1 or more, not 0"),
+        ("hydra.sweeper.storage=null", "hydra.sweeper.storage must be the URL of a database"),
+        ("hydra.sweeper.storage='sqlite://'", "hydra.sweeper.storage must name a file"),
+        ("hydra.sweeper.grace=5", "hydra.sweeper.grace must be longer than heartbeat"),
+    ],
+)
+def test_a_search_that_can_not_start_says_why(amc, capsys, override, sentence):
+    assert amc(*search("wrong", 2), override) == 1
+    captured = capsys.readouterr()
+    assert sentence in captured.out
+    assert "Traceback" not in captured.out + captured.err
+
+
+def test_an_interrupted_trial_runs_again(amc, tmp_path, quick):
+    def stopped(number):
+        if number == 1:
+            raise KeyboardInterrupt
+        return float(number)
+
+    quick(stopped)
+    assert amc(*search("stopped", 3)) == 130
+    quick(float)
+    assert amc(*search("stopped", 3)) == 0
+    trials = trials_of(tmp_path, "stopped")
+    assert [t.state for t in trials] == [TrialState.COMPLETE, TrialState.FAIL] + [TrialState.COMPLETE] * 2
+    assert trials[2].params == trials[1].params
+    assert trials[2].user_attrs["repeats"] == 1
+    assert table(tmp_path, "stopped")[1]["failure"] == "interrupted"
+
+
+def test_two_objectives_leave_a_pareto_front(amc, tmp_path):
+    code = amc(
+        "-m", "hparams_search=multiobjective", "hydra.sweeper.n_trials=3", "hydra.sweeper.study_name=front",
+        "representation.image_size=choice(16,32)",
+    )  # fmt: skip
+    assert code == 0
+    trials = trials_of(tmp_path, "front")
+    cost = {t.params["representation.image_size"]: t.values[1] for t in trials}
+    assert cost[32] > cost[16]
+    assert (tmp_path / "multirun/front/figures/pareto_front.png").is_file()
+    assert (tmp_path / "multirun/front/experiment/best_experiment.yaml").is_file()
+
+
+def test_five_trials_leave_no_thread_no_handle_and_no_memory(amc, tmp_path, monkeypatch):
+    real, seen = train_task.train, []
+    process = psutil.Process(os.getpid())
+
+    def measured(*arguments):
+        with open("/proc/self/status") as status:
+            memory = next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+        seen.append((memory, process.num_threads(), process.num_fds()))
+        return real(*arguments)
+
+    monkeypatch.setattr(train_task, "train", measured)
+    assert amc(*search("five", 5), "tracker=wandb", "hydra/sweeper/pruner=hyperband") == 0
+    (second, *counts), (last, *counts_last) = seen[1], seen[4]
+    assert counts_last == counts
+    assert last == pytest.approx(second, rel=0.1)

@@ -1,0 +1,63 @@
+"""One finished tracker run for each trial, readable afterwards."""
+
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+from wandb.proto import wandb_internal_pb2
+
+from amc_xai.errors import UserError
+from amc_xai.tracking import TensorBoardTracker
+
+SEARCH = ["-m", "hparams_search=architecture", "hydra.sweeper.n_trials=2", "hydra.sweeper.study_name=tracked"]
+
+
+def records(path: Path) -> list:
+    """Every record of an offline W&B run: protocol buffers in LevelDB's log format, after a header of 7 bytes."""
+    data, found, pieces, position = path.read_bytes(), [], b"", 7
+    assert data[:4] == b":W&B"
+    while position + 7 <= len(data):
+        left = 32768 - position % 32768
+        if left < 7:  # no header fits into the rest of the block
+            position += left
+            continue
+        _, length, kind = struct.unpack_from("<IHB", data, position)
+        pieces += data[position + 7 : position + 7 + length]
+        position += 7 + length
+        if kind in (1, 4):  # the record is whole
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(pieces)
+            found.append(record)
+            pieces = b""
+    return found
+
+
+def test_wandb_leaves_one_finished_offline_run_for_each_trial(amc, tmp_path):
+    assert amc(*SEARCH, "tracker=wandb", "tracker.project=mine", "tracker.save_best=true", epochs=2) == 0
+    for number in range(2):
+        [path] = (tmp_path / "multirun/tracked" / str(number)).rglob("*.wandb")
+        found = records(path)
+        [run] = [r.run for r in found if r.HasField("run")][-1:]
+        assert (run.project, run.run_group) == ("mine", "tracked")
+        assert "optimizer.lr=" in run.display_name and "optimizer.lr=" in run.notes
+        rows = [record.history.item for record in found if record.HasField("history")]
+        values = [{item.key or item.nested_key[0]: item.value_json for item in row} for row in rows]
+        assert [row["epoch"] for row in values if "epoch" in row] == ["0", "1"]
+        assert [record.exit.exit_code for record in found if record.HasField("exit")] == [0]
+
+
+def test_tensorboard_leaves_scalars_and_figures_for_each_trial(amc, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    assert amc(*SEARCH, "tracker=tensorboard", "tracker.folder=board", epochs=2) == 0
+    for number in range(2):
+        events = accumulator.EventAccumulator(str(tmp_path / "board/tracked" / str(number)))
+        events.Reload()
+        assert [event.step for event in events.Scalars("validation_loss")] == [0, 1]
+        assert events.Tags()["images"]
+
+
+def test_tensorboard_without_its_package_is_a_plain_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(UserError, match="needs the package tensorboard"):
+        TensorBoardTracker().start(tmp_path, {}, [])
