@@ -57,7 +57,9 @@ def write_perturbed_confusions(
     columns = {name: arrays[name] for name in ("selector", "operator", "channel", "nominal_fraction")}
     for task in ("modulation", "snr"):
         columns[f"{task}_f1_macro"] = f1_macro(arrays[task])
-        columns[f"{task}_f1_macro_before"] = np.broadcast_to(f1_macro(arrays[f"{task}_before"]), columns["selector"].shape)
+        columns[f"{task}_f1_macro_before"] = np.broadcast_to(
+            f1_macro(arrays[f"{task}_before"]), columns["selector"].shape
+        )
     with (
         replacing(Path(folder) / "perturbed_f1.csv") as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,

@@ -147,7 +147,10 @@ class _Kept:
             {"modulation": labels[0], "snr": labels[1]},
             {"modulation": clean[0], "snr": clean[1]},
             by_setting("masked"),
-            {s: {name: np.concatenate([p[name] for p in parts]) for name in parts[0]} for s, parts in shares.items()},
+            {
+                s: {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+                for s, parts in shares.items()
+            },
             by_setting("control"),
         )
 
@@ -209,6 +212,6 @@ def _every_selector_applied(selectors: Mapping[str, Selector], settings: Iterabl
     idle = set(selectors) - {setting.selector for setting in settings}
     if idle:
         raise UserError(
-            f"perturbation.selectors: {sorted(idle)[0]} applies to no channel of this image, with this dataset and "
-            "operator (the log says why); leave it out, or choose a representation with a channel that it applies to."
+            f"perturbation.selectors: {sorted(idle)[0]} applies to no channel of this image, with this dataset "
+            "and operator (the log says why); leave it out, or choose a representation with a channel for it."
         )

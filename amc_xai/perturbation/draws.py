@@ -10,12 +10,12 @@ _SECOND = 0x94D049BB133111EB - 2**64
 
 
 def frame_seeds(frames: int, generator: torch.Generator, device: torch.device) -> torch.Tensor:
-    """Return int64 (frames,) on ``device``: one number for each frame from ``generator`` (on the CPU), in order."""
+    """Return int64 (frames,) on ``device``: a number a frame from ``generator`` (on the CPU), in order."""
     return torch.randint(-(2**63), 2**63 - 1, (frames,), generator=generator).to(device)
 
 
 def random_bits(seed: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
-    """Return the 64-bit output at ``position`` of the SplitMix64 stream that starts at ``seed``; they broadcast."""
+    """Return the 64-bit output at ``position`` of the SplitMix64 stream from ``seed``; they broadcast."""
     # Shifts of a signed number drag the sign along; the bitwise ands make them logical.
     state = seed + (position + 1) * _STEP
     state = (state ^ ((state >> 30) & (2**34 - 1))) * _FIRST

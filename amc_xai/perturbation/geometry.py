@@ -21,7 +21,7 @@ SYNCHRONISED = ("symbols", "recovered")
 
 @dataclass(frozen=True)
 class Annulus:
-    """The lit pixels nearest to the circle of ``radius``, in half widths of the image. Applies to every channel."""
+    """The lit pixels nearest to the circle of ``radius``, in half widths. Applies to every channel."""
 
     radius: float
 
@@ -79,7 +79,7 @@ class Cluster:
         return rank_pixels(_distance_to(peaks).flatten(1), view.support(channel), generator)
 
     def mask(self, view: View, channel: str, fraction: float, generator: torch.Generator) -> torch.Tensor:
-        """Return bool (B, C, H, W), true on the ``fraction`` of the lit pixels nearest to a constellation point."""
+        """Return bool (B, C, H, W), true on the ``fraction`` of the lit pixels nearest to such a point."""
         return view.place(channel, self.rank(view, channel, generator).cut(fraction))
 
 

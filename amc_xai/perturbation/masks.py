@@ -163,4 +163,3 @@ def _sortable(value: torch.Tensor) -> torch.Tensor:
     bits = (value + 0.0).view(torch.int32)
     # Of negative floats the larger bit pattern is the smaller number: flip all but the sign.
     return (bits ^ ((bits >> 31) & 0x7FFFFFFF)).to(torch.int64)
-

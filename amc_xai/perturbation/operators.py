@@ -173,7 +173,11 @@ class Noise:
             within = [uniform(seed, place + (4 + axis) * cells.shape[1]) for axis in (0, 1)]
             along_x, along_y = normal(seed, place)
             column = (cells % width + within[0] + along_x * self.std * width / 2).floor().long()
-            row = (cells.div(width, rounding_mode="floor") + within[1] + along_y * self.std * height / 2).floor().long()
+            row = (
+                (cells.div(width, rounding_mode="floor") + within[1] + along_y * self.std * height / 2)
+                .floor()
+                .long()
+            )
             inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
             moved[channel] = torch.where(hit, torch.where(inside, row * width + column, -1), cells)
         return _redraw(view, moved, representation)
