@@ -24,6 +24,8 @@ class ChangedArea(NamedTuple):
 def changed_area(before: np.ndarray, after: np.ndarray) -> ChangedArea:
     """Compare two images (H, W) or (H, W, C); a pixel has changed if any of its C values has.
 
+    A fourth value is an opacity, which lights nothing.
+
     ``lit_fraction`` counts changed pixels among those above zero before; NaN if none is.
 
     Raises:
@@ -35,7 +37,7 @@ def changed_area(before: np.ndarray, after: np.ndarray) -> ChangedArea:
         )
     changed, lit = before != after, before > 0
     if before.ndim == 3:
-        changed, lit = changed.any(-1), lit.any(-1)
+        changed, lit = changed.any(-1), lit[..., :3].any(-1)
     among_lit = float(changed[lit].mean()) if lit.any() else float("nan")
     return ChangedArea(float(changed.mean()), among_lit)
 

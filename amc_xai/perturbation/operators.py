@@ -11,6 +11,9 @@ from amc_xai.errors import UserError
 from amc_xai.perturbation.draws import frame_seeds, normal, random_bits, uniform
 from amc_xai.perturbation.view import View
 
+# More than any frame's points: how far apart in a frame's stream lie the draws for one channel and the next.
+_APART = 2**32
+
 
 class Operator(Protocol):
     """Turns a view and a mask into the image that the network gets to see; ``name`` stands in tables."""
@@ -115,18 +118,19 @@ class Resample:
             DoesNotApply: a masked channel's points are not known.
         """
         moved = dict(view.cells)
-        for channel, masked in _masked_channels(view, mask):
+        # For every frame, masked or not: what one draws doesn't hang on the others of its batch.
+        seeds = frame_seeds(len(mask), generator, mask.device)[:, None]
+        for place, channel, masked in _masked_channels(view, mask):
             cells = view.drawn(channel, "the operator resample")
             hit = _hit(cells, masked)
             kept = (cells >= 0) & ~hit
             moved[channel] = torch.where(hit, -1, cells)
             if self.refill:
-                seeds = frame_seeds(cells.shape[0], generator, cells.device)
-                bits = random_bits(seeds[:, None], torch.arange(cells.shape[1], device=cells.device))
+                bits = random_bits(seeds, torch.arange(cells.shape[1], device=cells.device) + place * _APART)
                 left = kept.sum(1, keepdim=True)
                 pick = (bits & (2**62 - 1)) % left.clamp(min=1)
                 # The points that remain, first in their row and in their order.
-                remaining = cells.gather(1, (~kept).to(torch.uint8).argsort(1, stable=True))
+                remaining = cells.gather(1, (~kept).to(torch.uint8).argsort(dim=1, stable=True))
                 moved[channel] = torch.where(hit & (left > 0), remaining.gather(1, pick), moved[channel])
         return _redraw(view, moved, representation)
 
@@ -164,14 +168,15 @@ class Noise:
         """
         height, width = view.image.shape[2:]
         moved = dict(view.cells)
-        for channel, masked in _masked_channels(view, mask):
+        # For every frame, masked or not: what one draws doesn't hang on the others of its batch.
+        seeds = frame_seeds(len(mask), generator, mask.device)[:, None]
+        for place, channel, masked in _masked_channels(view, mask):
             cells = view.drawn(channel, "the operator noise")
             hit = _hit(cells, masked)
-            seed = frame_seeds(cells.shape[0], generator, cells.device)[:, None]
-            place = torch.arange(cells.shape[1], device=cells.device)
-            # Positions from 4 K on for the place within the pixel: the displacement uses those below 2 K.
-            within = [uniform(seed, place + (4 + axis) * cells.shape[1]) for axis in (0, 1)]
-            along_x, along_y = normal(seed, place)
+            point = torch.arange(cells.shape[1], device=cells.device) + 4 * place * _APART
+            # The displacement uses the positions 2 * point and 2 * point + 1 of the stream.
+            within = [uniform(seeds, 2 * point + axis * _APART) for axis in (1, 2)]
+            along_x, along_y = normal(seeds, point)
             column = (cells % width + within[0] + along_x * self.std * width / 2).floor().long()
             row = (
                 (cells.div(width, rounding_mode="floor") + within[1] + along_y * self.std * height / 2)
@@ -184,11 +189,11 @@ class Noise:
 
 
 def _masked_channels(view: View, mask: torch.Tensor):
-    """Yield each channel in which a pixel is masked, with its mask (B, H * W)."""
+    """Yield place and name of each channel in which a pixel is masked, with its mask (B, H * W)."""
     for place, channel in enumerate(view.channels):
         masked = mask[:, place].flatten(1)
         if masked.any():
-            yield channel, masked
+            yield place, channel, masked
 
 
 def _hit(cells: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
