@@ -83,8 +83,10 @@ def overlay(cfg: DictConfig, stored: dict[str, Any], overrides: list[str]) -> Di
     What an ``experiment=`` changes counts as given.
     """
     result = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
+    # What to mask is this explanation's own matter; only a resumed training goes on as it was begun.
+    own = OF_THE_JOB if cfg.resume is not None else (*OF_THE_JOB, "perturbation")
     for key, value in stored.items():
-        if key in result and key not in OF_THE_JOB:
+        if key in result and key not in own:
             result[key] = value
     groups, keys = given(overrides)
     for group in groups:

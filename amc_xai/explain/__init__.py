@@ -10,6 +10,9 @@ _HOME = {
     "Setting": "perturbed",
     "PerturbedPredictions": "perturbed",
     "score_rows": "perturbed",
+    "grouped_rows": "perturbed",
+    "write_grouped_csv": "pis_table",
+    "write_perturbed_confusions": "perturbed_confusions",
     "PisResult": "pis",
     "perturbation_scores": "pis",
 }

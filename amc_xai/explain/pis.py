@@ -5,7 +5,7 @@ fraction that was asked for (``pis_nominal``, as published), or the share of the
 masked (``pis_lit``). With masks of an exact count the two differ by the rounding to whole pixels alone.
 """
 
-import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -15,16 +15,19 @@ import torch
 from torch import nn
 
 from amc_xai.errors import UserError
-from amc_xai.explain.perturbed import SHARES, PerturbedPredictions, Setting, score_rows
+from amc_xai.explain.bootstrap import RESAMPLES
+from amc_xai.explain.control import Control, Streams, named_answers
+from amc_xai.explain.perturbed import PerturbedPredictions, Setting, score_rows
 from amc_xai.explain.pis_table import Row, impact, read_pis_csv, write_pis_csv
+from amc_xai.explain.shares import BatchShares
 from amc_xai.perturbation.operators import Operator
 from amc_xai.perturbation.selectors import RankedSelector, Selector
-from amc_xai.perturbation.view import View
+from amc_xai.perturbation.view import DoesNotApply, View
 
 __all__ = ["PisResult", "impact", "perturbation_scores", "read_pis_csv", "score_rows", "write_pis_csv"]
 
+log = logging.getLogger(__name__)
 Frames = Iterable[tuple[View, torch.Tensor, torch.Tensor]]
-_Arrays = dict[str, np.ndarray]
 
 
 class PisResult(NamedTuple):
@@ -43,6 +46,9 @@ def perturbation_scores(
     channels: Sequence[str] | None = None,
     seed: int = 0,
     *,
+    control: str | None = None,
+    repeats: int = 1,
+    resamples: int = RESAMPLES,
     representation: nn.Module | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> PisResult:
@@ -60,62 +66,93 @@ def perturbation_scores(
         selectors: by the name that they have in the table.
         operator: its name in the table, and the operator.
         fractions: of the lit pixels, each above 0 and at most 1.
-        channels: perturbed one at a time; None takes every channel of the view.
+        channels: perturbed one at a time; None takes every channel of the view that a selector and the operator
+            apply to, with a line in the log for each that is passed over.
         seed: of all draws.
+        control: a random mask beside each: "random" (as many lit pixels) or "random_matched" (as many of each
+            intensity); None for none.
+        repeats: draws of every random part, averaged.
+        resamples: of the bootstrap behind the intervals.
         representation: handed to the operator.
         progress: called after each batch with the number of frames done so far.
 
     Raises:
         UserError: nothing to score (no selector, fraction, frame or label), a fraction out of range, a
-            channel that the image doesn't have or that a selector or the operator doesn't apply to.
+            named channel that the image doesn't have or that a selector or the operator doesn't apply to, a
+            selector that applies to no channel.
     """
     _check(selectors, fractions, channels)
     fractions = [float(fraction) for fraction in fractions]
     network.eval()
-    streams = _Streams(seed)
-    known: defaultdict[str, list[np.ndarray]] = defaultdict(list)
-    clean: defaultdict[str, list[np.ndarray]] = defaultdict(list)
-    perturbed: defaultdict[Setting, defaultdict] = defaultdict(lambda: defaultdict(list))
-    shares: defaultdict[Setting, defaultdict] = defaultdict(lambda: defaultdict(list))
+    streams = Streams(seed)
+    beside = Control(control, streams) if control is not None else None
+    kept, shares, skipped = _Kept(), defaultdict(list), set()
     done = 0
     # Only the scoring runs without gradients: whoever yields the frames may need them (attribution maps).
     for view, modulation, snr in frames:
-        labels = {"modulation": modulation.to(view.image.device), "snr": snr.to(view.image.device)}
-        _extend(known, _with_joint({task: label >= 0 for task, label in labels.items()}))
-        _extend(clean, _correct(network, view.seen(view.image), labels))
-        for setting, mask in _settings(view, selectors, operator[0], fractions, channels, streams):
-            image = _perturb(view, mask, operator[1], representation, streams(*setting, "operator"))
-            _extend(perturbed[setting], _correct(network, view.seen(image), labels))
-            _extend(shares[setting], _shares(view, mask, setting.channel))
+        kept.labels.append(torch.stack([modulation, snr]).cpu())
+        answers = {("clean",): [named_answers(network, view.seen(view.image))]}
+        measured = BatchShares(view)
+        for setting, mask, image in _perturbed(
+            view, selectors, operator, fractions, channels, streams, repeats, representation, skipped
+        ):
+            answers.setdefault(("masked", setting), []).append(named_answers(network, view.seen(image)))
+            measured.add(setting, mask)
+            if beside is not None:
+                repeat = len(answers["masked", setting]) - 1
+                answers.setdefault(("control", setting), []).append(
+                    beside.answers(network, view, mask, setting, repeat, operator[1], representation)
+                )
+        kept.add(answers)
+        for setting, share in measured.of_batch().items():
+            shares[setting].append(share)
         done += modulation.shape[0]
         if progress is not None:
             progress(done)
     if done == 0:
         raise UserError("There are no frames to explain; choose a split that holds some.")
-    predictions = PerturbedPredictions(
-        _joined(known),
-        _joined(clean),
-        {setting: _joined(arrays) for setting, arrays in perturbed.items()},
-        {setting: _joined(arrays) for setting, arrays in shares.items()},
-    )
+    _every_selector_applied(selectors, shares)
+    predictions = kept.predictions(shares)
     if not any(array.any() for array in predictions.known.values()):
         raise UserError("No frame to explain has a known label; choose frames with labels.")
-    return PisResult(score_rows(predictions), predictions)
+    return PisResult(score_rows(predictions, resamples, seed), predictions)
 
 
-class _Streams:
-    """Random generators by name: each its own stream, carried on from batch to batch."""
+class _Kept:
+    """Labels and answers, batch by batch; one transfer from the device for each batch."""
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._generators: dict[tuple, torch.Generator] = {}
+    def __init__(self) -> None:
+        self.labels: list[torch.Tensor] = []
+        self._answers: defaultdict[tuple, list[np.ndarray]] = defaultdict(list)
 
-    def __call__(self, *name: str | float) -> torch.Generator:
-        if name not in self._generators:
-            # Not hash(), which differs from process to process for text.
-            digest = hashlib.blake2b(repr((self._seed, name)).encode(), digest_size=8).digest()
-            self._generators[name] = torch.Generator().manual_seed(int.from_bytes(digest, "little"))
-        return self._generators[name]
+    def add(self, answers: Mapping[tuple, list[torch.Tensor]]) -> None:
+        """Keep the answers (2, B) of each draw, by what they answer to."""
+        flat = torch.stack([draw for draws in answers.values() for draw in draws]).cpu().numpy()
+        for (key, draws), stop in zip(answers.items(), np.cumsum([len(d) for d in answers.values()]), strict=True):
+            self._answers[key].append(flat[stop - len(draws) : stop])
+
+    def predictions(self, shares: Mapping[Setting, list[dict[str, np.ndarray]]]) -> PerturbedPredictions:
+        labels = torch.cat(self.labels, 1).numpy()
+        joined = {key: np.concatenate(parts, axis=2) for key, parts in self._answers.items()}
+
+        def by_setting(kind: str) -> dict[Setting, dict[str, np.ndarray]]:
+            return {
+                key[1]: {"modulation": draws[:, 0], "snr": draws[:, 1]}
+                for key, draws in joined.items()
+                if key[0] == kind
+            }
+
+        clean = joined[("clean",)][0]
+        return PerturbedPredictions(
+            {"modulation": labels[0], "snr": labels[1]},
+            {"modulation": clean[0], "snr": clean[1]},
+            by_setting("masked"),
+            {
+                s: {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+                for s, parts in shares.items()
+            },
+            by_setting("control"),
+        )
 
 
 def _check(selectors: Mapping[str, Selector], fractions: Sequence[float], channels: Sequence[str] | None) -> None:
@@ -133,77 +170,48 @@ def _check(selectors: Mapping[str, Selector], fractions: Sequence[float], channe
         )
 
 
-def _settings(
+def _perturbed(
     view: View,
     selectors: Mapping[str, Selector],
-    operator: str,
+    operator: tuple[str, Operator],
     fractions: Sequence[float],
     channels: Sequence[str] | None,
-    streams: _Streams,
-) -> Iterator[tuple[Setting, torch.Tensor]]:
-    """Yield each setting with its mask (B, C, H, W), ranking once where the selector ranks."""
+    streams: Streams,
+    repeats: int,
+    representation: nn.Module | None,
+    skipped: set[tuple[str, str]],
+) -> Iterator[tuple[Setting, torch.Tensor, torch.Tensor]]:
+    """Yield each setting, draw by draw, with its mask and image (B, C, H, W); rank once where it is ranked."""
     for name, selector in selectors.items():
         for channel in view.channels if channels is None else channels:
-            ranked = isinstance(selector, RankedSelector)
-            ranking = selector.rank(view, channel, streams(name, channel)) if ranked else None
-            for fraction in fractions:
-                if ranking is not None:
-                    mask = view.place(channel, ranking.cut(fraction))
-                else:
-                    mask = selector.mask(view, channel, fraction, streams(name, channel, fraction))
-                yield Setting(name, operator, channel, fraction), mask
+            try:
+                for repeat in range(repeats):
+                    # The first draw's stream is that of a single draw: more of them leave it as it is.
+                    again = (repeat,) if repeat else ()
+                    ranked = isinstance(selector, RankedSelector)
+                    ranking = selector.rank(view, channel, streams(name, channel, *again)) if ranked else None
+                    for fraction in fractions:
+                        if ranking is not None:
+                            mask = view.place(channel, ranking.cut(fraction))
+                        else:
+                            mask = selector.mask(view, channel, fraction, streams(name, channel, fraction, *again))
+                        setting = Setting(name, operator[0], channel, fraction)
+                        with torch.inference_mode():
+                            draws = streams(*setting, "operator", *again)
+                            image = operator[1](view, mask, representation, draws)
+                        yield setting, mask, image
+            except DoesNotApply as refusal:
+                if channels is not None:
+                    raise
+                if (name, channel) not in skipped:
+                    log.info("%s is passed over on channel %s: %s", name, channel, refusal)
+                    skipped.add((name, channel))
 
 
-@torch.inference_mode()
-def _perturb(
-    view: View,
-    mask: torch.Tensor,
-    operator: Operator,
-    representation: nn.Module | None,
-    generator: torch.Generator,
-) -> torch.Tensor:
-    return operator(view, mask, representation, generator)
-
-
-@torch.inference_mode()
-def _correct(
-    network: nn.Module, x: torch.Tensor | tuple[torch.Tensor, ...], labels: dict[str, torch.Tensor]
-) -> _Arrays:
-    """Return per task bool (B,): right, and the label known (no class has the index -1)."""
-    prediction = network(x)
-    return _with_joint({task: getattr(prediction, task).argmax(1) == label for task, label in labels.items()})
-
-
-def _with_joint(by_task: dict[str, torch.Tensor]) -> _Arrays:
-    arrays = {task: flags.cpu().numpy() for task, flags in by_task.items()}
-    return {**arrays, "joint": arrays["modulation"] & arrays["snr"]}
-
-
-@torch.inference_mode()
-def _shares(view: View, mask: torch.Tensor, channel: str) -> _Arrays:
-    """Return per name in `SHARES` float64 (B,), the share of each frame's channel that the mask takes."""
-    masked = mask[:, view.index(channel)].flatten(1)
-    intensity = view.intensity(channel)
-    lit = view.lit(channel)
-    taken = [masked & lit, masked, intensity * masked]
-    whole = [lit.sum(1), torch.full_like(lit[:, 0], masked.shape[1], dtype=torch.int64), intensity.sum(1)]
-    if channel in view.cells:
-        cells = view.cells[channel]
-        drawn = cells >= 0
-        taken.append(masked.gather(1, cells.clamp(min=0)) & drawn)
-        whole.append(drawn.sum(1))
-    # One transfer for all; float32 holds the counts of any image below 2^24 pixels exactly.
-    sums = torch.stack([part.sum(1).to(torch.float32) for part in taken] + [w.to(torch.float32) for w in whole])
-    top, bottom = np.split(sums.cpu().numpy().astype(np.float64), 2)
-    share = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
-    unknown = np.full(share.shape[1:], np.nan)
-    return dict(zip(SHARES, [*share, unknown][: len(SHARES)], strict=True))
-
-
-def _extend(lists: defaultdict[str, list[np.ndarray]], arrays: _Arrays) -> None:
-    for name, array in arrays.items():
-        lists[name].append(array)
-
-
-def _joined(lists: defaultdict[str, list[np.ndarray]]) -> _Arrays:
-    return {name: np.concatenate(arrays) for name, arrays in lists.items()}
+def _every_selector_applied(selectors: Mapping[str, Selector], settings: Iterable[Setting]) -> None:
+    idle = set(selectors) - {setting.selector for setting in settings}
+    if idle:
+        raise UserError(
+            f"perturbation.selectors: {sorted(idle)[0]} applies to no channel of this image, with this dataset "
+            "and operator (the log says why); leave it out, or choose a representation with a channel for it."
+        )

@@ -12,6 +12,7 @@ from amc_xai.files import replacing
 Row = dict[str, str | float]
 
 _NAMES = ("selector", "operator", "channel", "task")
+_TEXT = (*_NAMES, "interval_note")
 COLUMNS = (
     "selector",
     "operator",
@@ -34,6 +35,7 @@ COLUMNS = (
     "excess",
     "excess_low",
     "excess_high",
+    "interval_note",  # "weak" where the intervals' coverage is not vouched for, else empty
 )
 
 
@@ -66,7 +68,23 @@ def write_pis_csv(rows: Sequence[Row], path: str | Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         for row in rows:
-            writer.writerow([row[c] if c in _NAMES else repr(float(row[c])) for c in columns])
+            writer.writerow([row[c] if c in _TEXT else repr(float(row[c])) for c in columns])
+
+
+def write_grouped_csv(rows: Sequence[Row], by: str, path: str | Path) -> None:
+    """Write the rows of `grouped_rows`: the column ``by``, ``frames``, then those of ``pis.csv``; whole or absent.
+
+    Raises:
+        ValueError: there is no row.
+    """
+    if not rows:
+        raise ValueError("there is no row to write")
+    columns = [by, "frames", *(column for column in COLUMNS if column in rows[0])]
+    text = (*_TEXT, by, "frames")
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([row[c] if c in text else repr(float(row[c])) for c in columns] for row in rows)
 
 
 def read_pis_csv(path: str | Path) -> list[Row]:
@@ -91,7 +109,7 @@ def read_pis_csv(path: str | Path) -> list[Row]:
         if None in row or None in row.values():
             raise UserError(f"{path}, line {line}: the row must have {len(columns)} fields, as the header has.")
     return [
-        {column: text if column in _NAMES else _number(path, column, text) for column, text in row.items()}
+        {column: text if column in _TEXT else _number(path, column, text) for column, text in row.items()}
         for row in table
     ]
 

@@ -23,8 +23,9 @@ def count_parameters(network: nn.Module) -> int:
 def count_multiply_adds(network: nn.Module, input_shape: tuple[int, ...]) -> int | None:
     """Multiply-adds of one frame's forward pass in convolutions, matrix products and attention.
 
-    ``input_shape`` is that of the represented frame, without the batch, or a tuple of shapes. Counted on a copy without data, or on a
-    copy on the CPU where the network needs values; None, with a line in the log, where neither can run.
+    ``input_shape`` is that of the represented frame, without the batch, or a tuple of shapes. Counted on a copy
+    without data, or on a copy on the CPU where the network needs values; None, with a line in the log, where
+    neither can run.
     """
     for device in ("meta", "cpu"):
         try:

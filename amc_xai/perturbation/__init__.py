@@ -4,8 +4,10 @@ from importlib import import_module
 
 _HOME = {
     "View": "view",
+    "DoesNotApply": "view",
     "PerturbationPlan": "plan",
     "Ranking": "masks",
+    "Support": "masks",
     "masked_count": "masks",
     "rank_pixels": "masks",
     "lowest_ranked": "masks",
@@ -14,8 +16,26 @@ _HOME = {
     "Top": "selectors",
     "Bottom": "selectors",
     "Random": "selectors",
+    "RandomMatched": "matched",
+    "Annulus": "geometry",
+    "Sector": "geometry",
+    "Cluster": "geometry",
+    "annuli": "geometry",
+    "sectors": "geometry",
+    "SymbolInstants": "symbols",
+    "Transitions": "symbols",
+    "whole_instants": "symbols",
+    "Attribution": "score",
+    "Published": "published",
+    "published_sides": "published",
     "Operator": "operators",
     "Zero": "operators",
+    "LocalMean": "operators",
+    "Resample": "operators",
+    "Noise": "operators",
+    "ChangedArea": "area",
+    "changed_area": "area",
+    "compare_trees": "area",
 }
 __all__ = list(_HOME)
 

@@ -10,12 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from amc_xai.errors import UserError
-
-# SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): the step
-# between two states and the two multipliers of the finaliser, as signed 64-bit numbers.
-_STEP = 0x9E3779B97F4A7C15 - 2**64
-_FIRST = 0xBF58476D1CE4E5B9 - 2**64
-_SECOND = 0x94D049BB133111EB - 2**64
+from amc_xai.perturbation.draws import frame_seeds, random_bits
 
 
 def masked_count(lit: torch.Tensor, fraction: float) -> torch.Tensor:
@@ -41,6 +36,37 @@ def masked_count(lit: torch.Tensor, fraction: float) -> torch.Tensor:
         )
     nearest = torch.floor(lit.to(torch.float64) * fraction + 0.5).to(torch.int64)
     return torch.minimum(nearest.clamp(min=1), lit.to(torch.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Support:
+    """The pixels of each image that may be masked, as a list: only a few per cent of an image is lit.
+
+    Attributes:
+        row, pixel: int64 (K,), image and flat pixel of each; images in order, pixels ascending.
+        place: int64 (K,), which of its image's pixels each is.
+        size: int64 (B,), how many each image has; ``places`` is the largest.
+        pixels: the number of pixels P of an image.
+    """
+
+    row: torch.Tensor
+    pixel: torch.Tensor
+    place: torch.Tensor
+    size: torch.Tensor
+    places: int
+    pixels: int
+
+    @classmethod
+    def of(cls, allowed: torch.Tensor) -> "Support":
+        """List the true pixels of bool (B, P)."""
+        images, pixels = allowed.shape
+        device = allowed.device
+        flat = allowed.flatten().nonzero().squeeze(1)
+        first = torch.searchsorted(flat, torch.arange(images + 1, device=device) * pixels)
+        size = first.diff()
+        row = torch.repeat_interleave(torch.arange(images, device=device), size, output_size=flat.numel())
+        place = torch.arange(flat.numel(), device=device) - first[row]
+        return cls(row, flat - row * pixels, place, size, int(size.max()) if images else 0, pixels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +107,7 @@ class Ranking:
 @torch.no_grad()
 def rank_pixels(
     score: torch.Tensor | None,
-    allowed: torch.Tensor,
+    allowed: torch.Tensor | Support,
     generator: torch.Generator,
     *,
     highest_first: bool = False,
@@ -94,39 +120,30 @@ def rank_pixels(
 
     Args:
         score: (B, P), compared in float32; None makes all pixels tie.
-        allowed: bool (B, P).
+        allowed: bool (B, P), or the list of the true pixels of one.
         generator: on the CPU, wherever the scores lie.
         highest_first: rank the highest score first instead.
 
     Raises:
         UserError: an allowed pixel has a score that is not a number.
     """
-    images, pixels = allowed.shape
-    device = allowed.device
-    seeds = torch.randint(-(2**63), 2**63 - 1, (images,), generator=generator).to(device)
-
-    # Only a few per cent of the pixels are lit: sort those alone, each image's in a row padded at its end.
-    flat = allowed.flatten().nonzero().squeeze(1)
-    first = torch.searchsorted(flat, torch.arange(images + 1, device=device) * pixels)
-    size = first.diff()
-    row = torch.repeat_interleave(torch.arange(images, device=device), size, output_size=flat.numel())
-    column = torch.arange(flat.numel(), device=device) - first[row]
-    pixel = flat - row * pixels
-
-    key = _random_bits(seeds[row], pixel) & 0xFFFFFFFF
+    support = allowed if isinstance(allowed, Support) else Support.of(allowed)
+    row, pixel, images = support.row, support.pixel, support.size.numel()
+    seeds = frame_seeds(images, generator, row.device)
+    key = random_bits(seeds[row], pixel) & 0xFFFFFFFF
     if score is not None:
-        value = score.flatten()[flat].to(torch.float32)
+        value = score[row, pixel].to(torch.float32)
         if value.isnan().any():
             raise UserError("The scores that rank the pixels hold values that are not numbers; give numbers.")
         # One 64-bit key a pixel: the score above the 32 random bits that settle ties.
         key += _sortable(-value if highest_first else value) << 32
-    places = int(size.max()) if images else 0
-    keys = torch.full((images, places), torch.iinfo(torch.int64).max, device=device)
-    keys[row, column] = key
-    by_place = torch.zeros((images, places), dtype=torch.int64, device=device)
-    by_place[row, column] = pixel
+    keys = torch.full((images, support.places), torch.iinfo(torch.int64).max, device=row.device)
+    keys[row, support.place] = key
+    by_place = torch.zeros((images, support.places), dtype=torch.int64, device=row.device)
+    by_place[row, support.place] = pixel
     # Two in billions of pixels of one score draw the same bits; the stable sort orders even those one way.
-    return Ranking(by_place.gather(1, keys.argsort(dim=1, stable=True)), size, pixels)
+    order = by_place.gather(1, keys.argsort(dim=1, stable=True))
+    return Ranking(order, support.size, support.pixels)
 
 
 def lowest_ranked(
@@ -146,12 +163,3 @@ def _sortable(value: torch.Tensor) -> torch.Tensor:
     bits = (value + 0.0).view(torch.int32)
     # Of negative floats the larger bit pattern is the smaller number: flip all but the sign.
     return (bits ^ ((bits >> 31) & 0x7FFFFFFF)).to(torch.int64)
-
-
-def _random_bits(seed: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
-    """Return the 64-bit output at ``position`` of the SplitMix64 stream that starts at ``seed``."""
-    # Shifts of a signed number drag the sign along; the bitwise ands make them logical.
-    state = seed + (position + 1) * _STEP
-    state = (state ^ ((state >> 30) & (2**34 - 1))) * _FIRST
-    state = (state ^ ((state >> 27) & (2**37 - 1))) * _SECOND
-    return state ^ ((state >> 31) & (2**33 - 1))

@@ -1,28 +1,62 @@
 """What the ``perturbation`` group asks for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from amc_xai.errors import UserError
 from amc_xai.perturbation.operators import Operator
 from amc_xai.perturbation.selectors import Selector
+
+CONTROLS = ("random", "random_matched")
 
 
 @dataclass(frozen=True)
 class PerturbationPlan:
     """Which selectors, how much, and what becomes of the masked pixels.
 
-    ``selectors`` are names out of ``available``; ``channels`` None means each channel of the image, one at a
-    time; ``frames`` bounds how many test frames are scored, None scores all.
+    ``selectors`` are names out of ``available``, where a name may stand for several (``annulus`` for one of each
+    radius); ``channels`` None means each channel of the image that a selector applies to, one at a time;
+    ``frames`` bounds how many test frames are scored, None scores all; ``operator_name`` None is the operator's
+    own. ``control`` scores a random mask beside each: ``random`` (as many lit pixels) or ``random_matched`` (as
+    many of each intensity); None leaves it out. Everything random is drawn ``repeats`` times and averaged;
+    ``resamples`` of the bootstrap give the intervals.
+
+    Raises:
+        UserError: an unknown control, less than one repeat or 2,000 resamples.
     """
 
     selectors: list[str]
     fractions: list[float]
-    operator_name: str
     operator: Operator
-    available: dict[str, Callable[[], Selector]]
+    available: dict[str, Callable[[], Selector | Mapping[str, Selector]]]
     channels: list[str] | None = None
     frames: int | None = None
+    operator_name: str | None = None
+    control: str | None = None
+    repeats: int = 1
+    resamples: int = 2000
+
+    def __post_init__(self) -> None:
+        if self.control is not None and self.control not in CONTROLS:
+            raise UserError(
+                f"perturbation.control must be null (none) or one of {', '.join(CONTROLS)}, not {self.control!r}."
+            )
+        if self.repeats < 1:
+            raise UserError(f"perturbation.repeats must be 1 or more draws, not {self.repeats}.")
+        if self.resamples < 2000:
+            raise UserError(f"perturbation.resamples must be 2000 or more, not {self.resamples}.")
+        if self.operator_name is None:
+            object.__setattr__(self, "operator_name", self.operator.name)
 
     def chosen(self) -> dict[str, Selector]:
         """The selectors by name, in the order asked for."""
-        return {name: self.available[name]() for name in self.selectors}
+        chosen: dict[str, Selector] = {}
+        for name in self.selectors:
+            if name not in self.available:
+                raise UserError(
+                    f"perturbation.selectors: there is no selector {name!r}; "
+                    f"choose from {', '.join(self.available)}."
+                )
+            made = self.available[name]()
+            chosen.update(made if isinstance(made, Mapping) else {name: made})
+        return chosen

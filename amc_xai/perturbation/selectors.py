@@ -35,7 +35,7 @@ class Top:
 
     def rank(self, view: View, channel: str, generator: torch.Generator) -> Ranking:
         """Return the lit pixels of ``channel``, brightest first."""
-        return rank_pixels(view.intensity(channel), view.lit(channel), generator, highest_first=True)
+        return rank_pixels(view.intensity(channel), view.support(channel), generator, highest_first=True)
 
     def mask(self, view: View, channel: str, fraction: float, generator: torch.Generator) -> torch.Tensor:
         """Return bool (B, C, H, W), true on the brightest ``fraction`` of the lit pixels of ``channel``."""
@@ -48,7 +48,7 @@ class Bottom:
 
     def rank(self, view: View, channel: str, generator: torch.Generator) -> Ranking:
         """Return the lit pixels of ``channel``, faintest first."""
-        return rank_pixels(view.intensity(channel), view.lit(channel), generator)
+        return rank_pixels(view.intensity(channel), view.support(channel), generator)
 
     def mask(self, view: View, channel: str, fraction: float, generator: torch.Generator) -> torch.Tensor:
         """Return bool (B, C, H, W), true on the faintest ``fraction`` of the lit pixels of ``channel``."""
@@ -62,7 +62,7 @@ class Random:
     def rank(self, view: View, channel: str, generator: torch.Generator) -> Ranking:
         """Return the lit pixels of ``channel`` in a random order."""
         # Without a score all pixels tie, and the draw that settles ties is the whole order.
-        return rank_pixels(None, view.lit(channel), generator)
+        return rank_pixels(None, view.support(channel), generator)
 
     def mask(self, view: View, channel: str, fraction: float, generator: torch.Generator) -> torch.Tensor:
         """Return bool (B, C, H, W), true on a random ``fraction`` of the lit pixels of ``channel``."""

@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 import torch
 
 from amc_xai.errors import UserError
+from amc_xai.perturbation.masks import Support
+
+
+class DoesNotApply(UserError):
+    """A selector or an operator has no meaning for a channel, or lacks what it needs to know of the frames."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +41,7 @@ class View:
     reference_mask: torch.Tensor | None = None
     score_map: torch.Tensor | None = None
     sequence: torch.Tensor | None = None
+    _supports: dict[str, Support] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.image.ndim != 4 or self.image.shape[1] != len(self.channels):
@@ -68,6 +74,26 @@ class View:
     def lit(self, channel: str) -> torch.Tensor:
         """Return which pixels of one channel are lit (above zero): bool (B, H * W)."""
         return self.intensity(channel) > 0
+
+    def support(self, channel: str) -> Support:
+        """Return the lit pixels of one channel as a list, made once however many selectors ask."""
+        if channel not in self._supports:
+            self._supports[channel] = Support.of(self.lit(channel))
+        return self._supports[channel]
+
+    def drawn(self, channel: str, by: str) -> torch.Tensor:
+        """Return the flat pixel of each drawn point, (B, K); ``by`` names who asks, for the message.
+
+        Raises:
+            DoesNotApply: the link from this channel's pixels to points is not known.
+        """
+        self.index(channel)
+        if channel not in self.cells:
+            raise DoesNotApply(
+                f"perturbation: {by} does not apply to channel {channel!r}, whose points are not known; "
+                f"channels with known points: {', '.join(self.cells) or 'none'}."
+            )
+        return self.cells[channel]
 
     def place(self, channel: str, pixels: torch.Tensor) -> torch.Tensor:
         """Return bool (B, C, H, W) that is ``pixels`` (bool (B, H * W)) in one channel, false in the rest."""

@@ -17,6 +17,7 @@ from amc_xai.report.gallery import Gallery
 from amc_xai.report.gates import gate_by_snr
 from amc_xai.report.history import training_curves
 from amc_xai.report.perturbation import pis_by_fraction
+from amc_xai.report.perturbation_maps import perturbation_maps, published_shares
 from amc_xai.report.run_files import read_history, read_pis, run_folder_of
 from amc_xai.report.style import decibels, snr_label, write_figure
 
@@ -26,7 +27,9 @@ def draw_figures(run_folder: str | Path) -> list[Path]:
 
     ``predictions.npz`` gives accuracy_by_snr (with ``limits.csv`` where present), confusion_modulation and
     confusion_snr; ``metrics.json`` f1_by_class, and the name of the SNR axes; ``gates.csv`` gate_by_snr;
-    ``history.jsonl`` training_curves; ``pis.csv`` pis_by_fraction; ``gallery.npz`` constellations and, with masks,
+    ``history.jsonl`` training_curves; ``pis.csv`` pis_by_fraction and, with published masks in it,
+    pis_published; ``pis_by_class.csv`` and ``pis_by_snr.csv`` maps of these names; ``perturbed_confusions.npz``
+    perturbed_confusion_<task> and perturbed_f1; ``gallery.npz`` constellations and, with masks,
     constellations_masked (with ``_<channel>`` appended if there are several). Each file is written by
     write-then-rename. Raises ``UserError`` if the folder is missing or a file in it is broken.
     """
@@ -49,6 +52,9 @@ def build_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
         yield "training_curves", training_curves(epochs)
     if (folder / "pis.csv").exists() and (rows := read_pis(folder / "pis.csv")):
         yield "pis_by_fraction", pis_by_fraction(rows)
+        if any(row["selector"].startswith("published") for row in rows):
+            yield "pis_published", published_shares(rows)
+    yield from perturbation_maps(folder, definition)
     if (folder / "gallery.npz").exists():
         gallery = Gallery.load(folder / "gallery.npz")
         if len(gallery.snr):

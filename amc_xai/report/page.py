@@ -14,7 +14,7 @@ from amc_xai.errors import UserError
 from amc_xai.evaluation.metrics import chance, load_metrics
 from amc_xai.files import replacing
 from amc_xai.report.page_parts import CAPTIONS, PAGE
-from amc_xai.report.run_files import TEXT_COLUMNS, PisRow, read_pis, run_folder_of
+from amc_xai.report.run_files import NOTE, TEXT_COLUMNS, PisRow, read_pis, run_folder_of
 from amc_xai.report.style import decibels, snr_label
 from amc_xai.report.table import HEADLINE, percent, percent_interval
 
@@ -152,9 +152,12 @@ def _masking(rows: list[PisRow]) -> str:
                     percent_interval((low, high)) if render is percent else f"{_number(low)} to {_number(high)}"
                 )
                 text += f" ({bounds.removesuffix(' %')})"
+                text += "*" if row.get(NOTE) == "weak" else ""
             cells.append(text)
         body.append(cells)
     note = "<p>PIS is the drop in accuracy divided by the masked share; brackets hold 95 % intervals.</p>"
+    if any(row.get(NOTE) == "weak" for row in rows):
+        note += "<p>* A weak interval: fewer than 1,000 frames, or a drop below 3 %.</p>"
     return note + _table(header, body, text_columns=len(columns))
 
 

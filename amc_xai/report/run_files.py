@@ -9,6 +9,7 @@ from typing import Any
 from amc_xai.errors import UserError
 
 TEXT_COLUMNS = ("selector", "operator", "channel", "task")
+NOTE = "interval_note"  # "weak" or empty
 
 PisRow = dict[str, Any]
 
@@ -47,8 +48,10 @@ def series(epochs: list[dict[str, Any]], name: str) -> tuple[list[float], list[f
     return [x for x, _ in points], [y for _, y in points]
 
 
-def read_pis(path: Path) -> list[PisRow]:
-    """Read ``pis.csv``: text columns as str ("" where left out), all others as float, NaN where empty.
+def read_pis(path: Path, label: str | None = None) -> list[PisRow]:
+    """Read ``pis.csv``, or with ``label`` its table by that label ("modulation" or "snr").
+
+    Text columns are str ("" where left out), the label's among them; all others float, NaN where empty.
 
     Raises ``UserError`` if ``selector``, ``task``, ``nominal_fraction`` or ``accuracy`` is missing, or a
     number isn't one.
@@ -62,12 +65,16 @@ def read_pis(path: Path) -> list[PisRow]:
         rows = []
         for number, cells in enumerate(reader, start=2):
             try:
-                row: PisRow = {name: float(cell) if cell else math.nan for name, cell in _numbers(cells)}
+                row: PisRow = {name: float(cell) if cell else math.nan for name, cell in _numbers(cells, label)}
             except ValueError as error:
                 raise UserError(f"pis: line {number} of '{path}' holds no number ({error}).") from error
-            rows.append(row | {name: cells.get(name) or "" for name in TEXT_COLUMNS})
+            rows.append(row | {name: cells.get(name) or "" for name in _text(label)})
     return rows
 
 
-def _numbers(cells: dict[str, str]) -> list[tuple[str, str]]:
-    return [(name, cell) for name, cell in cells.items() if name is not None and name not in TEXT_COLUMNS]
+def _text(label: str | None) -> tuple[str, ...]:
+    return (*TEXT_COLUMNS, NOTE, *([label] if label else []))
+
+
+def _numbers(cells: dict[str, str], label: str | None) -> list[tuple[str, str]]:
+    return [(name, cell) for name, cell in cells.items() if name is not None and name not in _text(label)]

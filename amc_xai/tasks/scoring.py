@@ -9,10 +9,10 @@ from amc_xai.errors import UserError
 from amc_xai.evaluation import chance, save_metrics
 from amc_xai.evaluation.inference import gate_shares, predict
 from amc_xai.evaluation.metrics import metrics
-from amc_xai.explain import perturbation_scores, write_pis_csv
 from amc_xai.perturbation import PerturbationPlan, View
 from amc_xai.progress import progress
 from amc_xai.report import Gallery, draw_figures, summary_table, write_page
+from amc_xai.tasks.perturbing import gallery_masks, known_instants, score_perturbations
 from amc_xai.tasks.workbench import Workbench
 from amc_xai.training.parallel import on_device
 
@@ -42,7 +42,7 @@ def test(bench: Workbench, indices: np.ndarray) -> dict:
 
 
 def explain(bench: Workbench, indices: np.ndarray) -> None:
-    """Score the perturbations on these frames; leaves ``pis.csv`` and ``gallery.npz``."""
+    """Score the perturbations on these frames; leaves ``pis.csv`` with its companions, and ``gallery.npz``."""
     if not bench.accelerator.is_main_process:
         return
     plan: PerturbationPlan = bench.parts.make["perturbation"]
@@ -57,35 +57,22 @@ def explain(bench: Workbench, indices: np.ndarray) -> None:
     if plan.frames is not None and plan.frames < len(indices):
         order = np.random.default_rng(bench.parts.seed).permutation(len(indices))
         indices = np.sort(indices[order[: plan.frames]])
-    loader = on_device(bench.evaluation_batches(indices), bench.accelerator)
-    result = perturbation_scores(
-        bench.classifier.network,
-        views(bench, progress(loader, "perturbing", 0, len(loader))),
-        plan.chosen(),
-        (plan.operator_name, plan.operator),
-        plan.fractions,
-        plan.channels,
-        bench.parts.seed,
-        representation=representation,
-    )
-    write_pis_csv(result.rows, bench.parts.folder / "pis.csv")
+    score_perturbations(bench, plan, indices, view_of)
     make_gallery(bench, plan, indices).save(bench.parts.folder / "gallery.npz")
 
 
-def views(bench: Workbench, batches):
-    """Each batch as a perturbation sees it, with its labels."""
-    for batch in batches:
-        yield view_of(bench, batch.iq), batch.modulation, batch.snr
-
-
 @torch.no_grad()
-def view_of(bench: Workbench, iq: torch.Tensor) -> View:
-    """Frames (B, 2, L) with their images and the pixels of their points."""
+def view_of(bench: Workbench, iq: torch.Tensor, indices: np.ndarray | None = None) -> View:
+    """Frames (B, 2, L) with their images and the pixels of their points.
+
+    With ``indices``, their places in the source, also the symbol instants where a selector asks for them.
+    """
     representation = bench.classifier.representation
     cells = representation.cells(iq)
     # A perturbation of pixels leaves a sequence that goes with them as it is.
     sequence = representation.sequence_of(iq) if hasattr(representation, "sequence_of") else None
-    return View(iq, representation.draw(cells), list(representation.channels), cells, sequence=sequence)
+    instants = None if indices is None else known_instants(bench, indices)
+    return View(iq, representation.draw(cells), list(representation.channels), cells, instants, sequence=sequence)
 
 
 @torch.no_grad()
@@ -94,16 +81,11 @@ def make_gallery(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray) 
     source, device = bench.source, bench.accelerator.device
     chosen = gallery_frames(source.modulation_index[indices], source.snr_index[indices])
     indices = indices[chosen]
-    view = view_of(bench, source.read(indices).to(device))
+    view = view_of(bench, source.read(indices).to(device), indices)
     prediction = bench.classifier.network(view.seen(view.image))
     modulation, snr = (logits.float().softmax(-1).max(-1) for logits in prediction)
     fraction = max(plan.fractions)
-    masks = {}
-    for name, selector in plan.chosen().items():
-        generator = torch.Generator().manual_seed(bench.parts.seed)
-        channels = plan.channels or view.channels
-        mask = sum(selector.mask(view, channel, fraction, generator) for channel in channels)
-        masks[name] = mask.bool().cpu().numpy()
+    masks = gallery_masks(plan, view, fraction, bench.parts.seed)
     modulations, snrs = np.asarray(source.modulations), np.asarray(source.snrs)
     extent = bench.classifier.representation.extent
     return Gallery(

@@ -1,0 +1,66 @@
+"""What share of each frame's image a mask takes."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+
+from amc_xai.explain.perturbed import SHARES, Setting
+from amc_xai.perturbation.view import View
+
+
+class BatchShares:
+    """The shares of every mask of one batch: whole images are summed once a channel, not once a mask."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._whole: dict[str, torch.Tensor] = {}
+        self._taken: dict[Setting, list[torch.Tensor]] = {}
+
+    @torch.inference_mode()
+    def add(self, setting: Setting, mask: torch.Tensor) -> None:
+        """Measure one draw of a setting's mask (B, C, H, W)."""
+        view, channel = self._view, setting.channel
+        support = view.support(channel)
+        intensity = view.intensity(channel)
+        if channel not in self._whole:
+            pixels = torch.full_like(support.size, intensity.shape[1])
+            points = (view.cells[channel] >= 0).sum(1) if channel in view.cells else torch.zeros_like(pixels)
+            self._whole[channel] = self._together(support.size, pixels, intensity.sum(1), points)
+        masked = mask[:, view.index(channel)].flatten(1)
+        # The lit pixels are few: take the mask there alone.
+        hit = masked[support.row, support.pixel].to(torch.float32)
+        lit, mass = torch.zeros(2, masked.shape[0], device=masked.device)
+        lit.index_add_(0, support.row, hit)
+        mass.index_add_(0, support.row, hit * intensity[support.row, support.pixel].to(torch.float32))
+        points = torch.zeros_like(lit)
+        if channel in view.cells:
+            cells = view.cells[channel]
+            points = (masked.gather(1, cells.clamp(min=0)) & (cells >= 0)).sum(1)
+        taken = self._together(lit, masked.count_nonzero(1), mass, points)
+        self._taken.setdefault(setting, []).append(taken)
+
+    @staticmethod
+    def _together(*parts: torch.Tensor) -> torch.Tensor:
+        # float32 holds the counts of any image below 2^24 pixels exactly.
+        return torch.stack([part.to(torch.float32) for part in parts])
+
+    def of_batch(self) -> dict[Setting, dict[str, np.ndarray]]:
+        """Return per setting and name in `SHARES` float64 (B,), the mean share of its draws."""
+        if not self._taken:
+            return {}
+        whole = {channel: _doubles([sums])[0] for channel, sums in self._whole.items()}
+        everything = _doubles([torch.stack(draws).mean(0) for draws in self._taken.values()])
+        shares = {}
+        for setting, top in zip(self._taken, everything, strict=True):
+            bottom = whole[setting.channel]
+            share = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+            if setting.channel not in self._view.cells:
+                share[3] = np.nan
+            shares[setting] = dict(zip(SHARES, share, strict=True))
+        return shares
+
+
+def _doubles(tensors: Iterable[torch.Tensor]) -> np.ndarray:
+    """Return the tensors stacked, as float64, in one transfer."""
+    return torch.stack(list(tensors)).cpu().numpy().astype(np.float64)

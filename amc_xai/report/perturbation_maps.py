@@ -1,0 +1,207 @@
+"""Figures of masking by class and by SNR, of what it makes of the confusions, and of what masks really remove."""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.colors import PowerNorm, SymLogNorm
+from matplotlib.figure import Figure
+
+from amc_xai.evaluation.confusion import divide, f1_macro
+from amc_xai.report.run_files import PisRow, read_pis
+from amc_xai.report.style import (
+    INK,
+    MARKERS,
+    SERIES,
+    TASK_NAMES,
+    decibels,
+    new_figure,
+    percent_axis,
+    snr_label,
+    styled,
+)
+
+_LABELS = {"pis_by_class": ("modulation", "modulation"), "pis_by_snr": ("snr", "snr")}
+
+
+def perturbation_maps(folder: Path, definition: str | None = None) -> Iterator[tuple[str, Figure]]:
+    """Yield (name, figure) for each of the tables by class and by SNR and the confusions that lie in ``folder``.
+
+    ``definition`` is the SNR's, as in ``metrics.json``.
+    """
+    for name, (label, task) in _LABELS.items():
+        if (folder / f"{name}.csv").exists():
+            rows = [row for row in read_pis(folder / f"{name}.csv", label) if row["task"] == task]
+            if rows:
+                axis = "Modulation" if label == "modulation" else snr_label(definition)
+                yield name, pis_map(rows, label, axis)
+    if (folder / "perturbed_confusions.npz").exists():
+        with np.load(folder / "perturbed_confusions.npz") as file:
+            arrays = dict(file)
+        for task in ("modulation", "snr"):
+            if arrays[f"{task}_before"].any():
+                yield f"perturbed_confusion_{task}", perturbed_confusions(arrays, task)
+        yield "perturbed_f1", perturbed_f1(arrays)
+
+
+@styled
+def pis_map(rows: list[PisRow], label: str, axis: str) -> Figure:
+    """PIS (drop / share of lit pixels masked) as a heat map: a row a class or SNR, a column a fraction.
+
+    A panel for each channel (down) and selector (across), all with one colour scale, symmetric and logarithmic
+    beyond +-1; the axes carry the gid ``<selector>|<channel>``. Grey cells have no score.
+    """
+    channels, selectors, names = (
+        list(dict.fromkeys(row[key] for row in rows)) for key in ("channel", "selector", label)
+    )
+    if label == "snr":
+        names.sort(key=float)
+    fractions = sorted({row["nominal_fraction"] for row in rows})
+    largest = max((abs(row["pis_lit"]) for row in rows if math.isfinite(row["pis_lit"])), default=1.0)
+    norm = SymLogNorm(1.0, vmin=-max(largest, 1.01), vmax=max(largest, 1.01))
+    width, height = 0.5 * len(fractions) + 0.7, 0.24 * len(names) + 0.7
+    figure = new_figure(width * len(selectors) + 2.2, height * len(channels) + 0.9)
+    grid = figure.subplots(len(channels), len(selectors), squeeze=False, sharex=True, sharey=True)
+    for (c, s), axes in np.ndenumerate(grid):
+        values = np.full((len(names), len(fractions)), np.nan)
+        for row in rows:
+            if (row["channel"], row["selector"]) == (channels[c], selectors[s]):
+                values[names.index(row[label]), fractions.index(row["nominal_fraction"])] = row["pis_lit"]
+        axes.set_gid(f"{selectors[s]}|{channels[c]}")
+        axes.set_facecolor("#d5d8dd")
+        image = axes.imshow(values, cmap="RdBu_r", norm=norm, aspect="auto", interpolation="nearest")
+        axes.grid(False)
+        axes.tick_params(length=0)
+        axes.set_xticks(range(len(fractions)), [f"{100 * fraction:g}" for fraction in fractions])
+        shown = [decibels(float(name)) if label == "snr" else name for name in names]
+        axes.set_yticks(range(len(names)), shown, fontsize=8)
+        if c == 0:
+            axes.set_title(selectors[s], fontsize=9)
+        if s == 0:
+            axes.set_ylabel(f"{axis}\n({channels[c]})" if len(channels) > 1 else axis)
+    figure.supxlabel("Masked share of lit pixels (%)", fontsize=10)
+    figure.colorbar(image, ax=grid, shrink=0.8, label="PIS (drop / share of lit pixels masked)")
+    return figure
+
+
+@styled
+def perturbed_confusions(arrays: Mapping[str, np.ndarray], task: str) -> Figure:
+    """Confusion of a task without masking, then under the mask of each selector that costs this task most.
+
+    ``arrays`` as ``perturbed_confusions.npz`` holds them; shares of each true class, colour as share ** 0.6. The
+    axes carry the gid ``before`` or ``<selector>``.
+    """
+    counts, names = arrays[task], arrays["modulations" if task == "modulation" else "snrs"].tolist()
+    order = np.argsort(names) if task == "snr" else np.arange(len(names))
+    names = [decibels(names[k]) for k in order] if task == "snr" else names
+    right = np.trace(counts, axis1=1, axis2=2) / np.maximum(counts.sum((1, 2)), 1)
+    selectors = list(dict.fromkeys(arrays["selector"].tolist()))
+    panels = [("before", "Without masking", arrays[f"{task}_before"])]
+    for selector in selectors:
+        mine = np.flatnonzero(arrays["selector"] == selector)
+        worst = mine[np.argmin(right[mine])]
+        fraction, channel = arrays["nominal_fraction"][worst], arrays["channel"][worst]
+        panels.append((selector, f"{selector}, {100 * fraction:g} %\n({channel})", counts[worst]))
+    columns = min(4, len(panels))
+    lines = -(-len(panels) // columns)
+    side = float(np.clip(1.3 + 0.17 * len(names), 1.9, 4.6))
+    figure = new_figure(side * columns + 1.6, (side + 0.5) * lines)
+    grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
+    for axes, (gid, title, table) in zip(grid.flat, panels, strict=False):
+        table = table[np.ix_(order, order)]
+        shares = divide(table, table.sum(1, keepdims=True))
+        axes.set_gid(gid)
+        axes.set_facecolor("#d5d8dd")
+        image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.6, vmin=0, vmax=1), interpolation="nearest")
+        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+        axes.set_yticks(range(len(names)), names, fontsize=7)
+        axes.grid(False)
+        axes.tick_params(length=0)
+        axes.set_title(title, fontsize=9)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
+    figure.supxlabel(f"Named {task if task == 'modulation' else 'SNR (dB)'}", fontsize=10)
+    figure.supylabel(f"True {task if task == 'modulation' else 'SNR (dB)'}", fontsize=10)
+    bar = figure.colorbar(image, ax=grid, shrink=0.7, label="Share of the true class (%)")
+    percent_axis(bar.ax, "y")
+    return figure
+
+
+@styled
+def perturbed_f1(arrays: Mapping[str, np.ndarray]) -> Figure:
+    """Macro F1 of both tasks under every mask against its fraction; dashed without masking.
+
+    A row of panels a channel, a column a task; lines carry the gid ``<selector>|<task>|<channel>``.
+    """
+    channels, selectors = (list(dict.fromkeys(arrays[name].tolist())) for name in ("channel", "selector"))
+    figure = new_figure(8.2, 2.6 * len(channels) + 0.8)
+    grid = figure.subplots(len(channels), 2, squeeze=False, sharex=True, sharey=True)
+    for (c, t), axes in np.ndenumerate(grid):
+        task = ("modulation", "snr")[t]
+        scores = f1_macro(arrays[task])
+        axes.axhline(float(f1_macro(arrays[f"{task}_before"])), color=INK, linewidth=1, linestyle=(0, (2, 2)))
+        for s, selector in enumerate(selectors):
+            mine = np.flatnonzero((arrays["selector"] == selector) & (arrays["channel"] == channels[c]))
+            mine = mine[np.argsort(arrays["nominal_fraction"][mine])]
+            if mine.size:
+                axes.plot(
+                    arrays["nominal_fraction"][mine],
+                    scores[mine],
+                    color=SERIES[s % len(SERIES)],
+                    marker=MARKERS[s % len(MARKERS)],
+                    label=selector,
+                    gid=f"{selector}|{task}|{channels[c]}",
+                )
+        axes.set_xscale("log")
+        percent_axis(axes, "x", full=False)
+        axes.set_ylim(-0.02, 1.02)
+        if c == 0:
+            axes.set_title(TASK_NAMES[task])
+        if t == 0:
+            axes.set_ylabel(f"F1, macro mean\n({channels[c]})" if len(channels) > 1 else "F1, macro mean")
+    figure.supxlabel("Masked share of lit pixels (%)", fontsize=10)
+    drawn = {line.get_label(): line for axes in grid.flat for line in axes.get_lines() if line.get_gid()}
+    figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=min(5, len(drawn)))
+    return figure
+
+
+@styled
+def published_shares(rows: list[PisRow]) -> Figure:
+    """What share of the lit pixels each selector's mask really removed, against the nominal fraction.
+
+    A panel for each channel; on the dashed diagonal a mask removes what its name says. Both axes are
+    logarithmic; lines carry the gid ``<selector>|<channel>``.
+    """
+    task = rows[0]["task"]
+    channels, selectors = (list(dict.fromkeys(row[name] for row in rows)) for name in ("channel", "selector"))
+    figure = new_figure(3.6 * len(channels) + 1.2, 4.4)
+    grid = figure.subplots(1, len(channels), squeeze=False, sharey=True)[0]
+    fractions = sorted({row["nominal_fraction"] for row in rows})
+    for axes, channel in zip(grid, channels, strict=True):
+        axes.plot(fractions, fractions, color=INK, linewidth=1, linestyle=(0, (2, 2)), marker="", gid="as named")
+        for s, selector in enumerate(selectors):
+            mine = [
+                row for row in rows if (row["channel"], row["selector"], row["task"]) == (channel, selector, task)
+            ]
+            mine = sorted((r for r in mine if r["lit_fraction"] > 0), key=lambda row: row["nominal_fraction"])
+            if mine:
+                axes.plot(
+                    [row["nominal_fraction"] for row in mine],
+                    [row["lit_fraction"] for row in mine],
+                    color=SERIES[s % len(SERIES)],
+                    marker=MARKERS[s % len(MARKERS)],
+                    label=selector,
+                    linestyle="-" if selector.startswith("published") else (0, (1, 1)),
+                    gid=f"{selector}|{channel}",
+                )
+        axes.set(xscale="log", yscale="log", title=channel)
+        axes.set_xticks(fractions, [f"{100 * fraction:g}" for fraction in fractions])
+        axes.set_xticks([], minor=True)
+        percent_axis(axes, "y", full=False)
+        axes.set_xlabel("Masked, as named (%)")
+    grid[0].set_ylabel("Lit pixels really masked (%)")
+    drawn = {line.get_label(): line for axes in grid for line in axes.get_lines() if "|" in (line.get_gid() or "")}
+    figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=min(4, len(drawn)))
+    figure.suptitle("What the masks really remove", fontsize=12, fontweight="bold")
+    return figure

@@ -1,0 +1,72 @@
+"""What a full PIS run costs over its forward passes alone: `pytest tests/benchmarks/bench_pis.py -s`.
+
+Five selectors at five fractions take 26 forward passes; the run should take at most 1.25 times as long.
+``AMC_XAI_BENCH_FRAMES`` sets the number of frames (10,000).
+"""
+
+import os
+import time
+
+import pytest
+import torch
+
+from amc_xai.explain import perturbation_scores
+from amc_xai.model import MultiTaskNetwork, TaskSpecificExtractor, TimmBackbone, linear
+from amc_xai.perturbation import Annulus, Bottom, Random, Sector, Top, View, Zero
+from amc_xai.representation import Constellation
+
+FRAMES, BATCH, FRACTIONS = int(os.environ.get("AMC_XAI_BENCH_FRAMES", "10000")), 128, [0.01, 0.02, 0.05, 0.1, 0.2]
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.mark.parametrize("control", [None, "random"])
+@pytest.mark.parametrize("size", [64, 224])
+@pytest.mark.parametrize("device", DEVICES)
+def test_cost_over_the_forward_passes(benchmark, device, size, control):
+    representation = Constellation(size)
+    network = MultiTaskNetwork(
+        TimmBackbone((1, size, size), "resnet10t"), TaskSpecificExtractor, linear, linear, 17, 16
+    )
+    network.to(device).eval()
+    generator = torch.Generator().manual_seed(0)
+    frames = []
+    for begin in range(0, FRAMES, BATCH):
+        n = min(BATCH, FRAMES - begin)
+        iq = torch.randn(n, 2, 1024, generator=generator).to(device)
+        cells = representation.cells(iq)
+        labels = torch.randint(0, 16, (2, n), generator=generator)
+        frames.append((View(iq, representation.draw(cells), ["trajectory"], cells), *labels))
+    selectors = {
+        "top": Top(),
+        "bottom": Bottom(),
+        "random": Random(),
+        "annulus": Annulus(0.3),
+        "sector": Sector(0.0),
+    }
+
+    def forwards() -> float:
+        begin = time.perf_counter()
+        with torch.inference_mode():
+            for view, _, _ in frames:
+                for _ in range(1 + len(selectors) * len(FRACTIONS)):
+                    network(view.image)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - begin
+
+    def run():
+        fresh = ((View(v.iq, v.image, v.channels, v.cells), *labels) for v, *labels in frames)
+        return perturbation_scores(
+            network, fresh, selectors, ("zero", Zero()), FRACTIONS, control=control, representation=representation
+        )
+
+    with torch.inference_mode():
+        network(frames[0][0].image)
+    alone = [forwards()]
+    result = benchmark.pedantic(run, rounds=1)
+    # Before and after, since a busy machine drifts.
+    alone.append(forwards())
+    assert len(result.rows) == 3 * len(selectors) * len(FRACTIONS)
+    if benchmark.stats:
+        ratio = benchmark.stats["mean"] / (sum(alone) / 2)
+        print(f"\n{device}, {size} px, control {control}: {ratio:.2f} x its 26 forward passes ({FRAMES} frames)")

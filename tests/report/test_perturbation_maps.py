@@ -1,0 +1,104 @@
+"""Figures of masking by class and SNR, of confusions and F1, and of what masks really remove."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+
+from amc_xai.evaluation.confusion import f1_macro
+from amc_xai.report.perturbation_maps import (
+    perturbation_maps,
+    perturbed_confusions,
+    perturbed_f1,
+    pis_map,
+    published_shares,
+)
+from amc_xai.report.run_files import read_pis
+
+
+def score(selector, channel, fraction, label, value, task="snr"):
+    return {
+        "selector": selector,
+        "channel": channel,
+        "nominal_fraction": fraction,
+        "lit_fraction": 0.6 if selector == "published_bottom" else fraction,
+        "task": task,
+        "snr": label,
+        "pis_lit": value,
+        "accuracy": 0.5,
+    }
+
+
+@pytest.fixture
+def rows():
+    return [
+        score(selector, channel, fraction, snr, 10.0 * s + c + fraction + float(snr))
+        for s, selector in enumerate(("top", "published_bottom"))
+        for c, channel in enumerate(("a", "b"))
+        for fraction in (0.01, 0.05)
+        for snr in ("10.0", "-4.0")
+    ]
+
+
+@pytest.fixture
+def arrays():
+    rng = np.random.default_rng(0)
+    return {
+        "selector": np.array(["top", "top", "bottom", "bottom"]),
+        "operator": np.array(["zero"] * 4),
+        "channel": np.array(["a"] * 4),
+        "nominal_fraction": np.array([0.1, 0.01, 0.1, 0.01]),
+        "repeats": np.int64(1),
+        "modulations": np.array(["BPSK", "QPSK", "8PSK"]),
+        "snrs": np.array([10.0, -4.0]),
+        "modulation": rng.integers(1, 9, (4, 3, 3)),
+        "snr": rng.integers(1, 9, (4, 2, 2)),
+        "modulation_before": rng.integers(1, 9, (3, 3)),
+        "snr_before": rng.integers(1, 9, (2, 2)),
+    }
+
+
+def test_a_map_holds_each_score_in_its_cell_snrs_ascending(rows):
+    figure = pis_map(rows, "snr", "SNR")
+    panels = {axes.get_gid(): axes for axes in figure.axes if axes.get_gid()}
+    assert set(panels) == {f"{s}|{c}" for s in ("top", "published_bottom") for c in ("a", "b")}
+    shown = panels["published_bottom|b"].images[0].get_array()
+    assert np.allclose(shown, [[11.01 - 4, 11.05 - 4], [21.01, 21.05]])
+    assert [label.get_text() for label in panels["top|b"].get_yticklabels()] == ["\N{MINUS SIGN}4", "10"]
+
+
+def test_confusions_show_each_selectors_costliest_mask_with_snrs_sorted(arrays):
+    figure = perturbed_confusions(arrays, "snr")
+    panels = {axes.get_gid(): axes.images[0].get_array() for axes in figure.axes if axes.get_gid()}
+    assert list(panels) == ["before", "top", "bottom"]
+    right = np.trace(arrays["snr"], axis1=1, axis2=2) / arrays["snr"].sum((1, 2))
+    worst = int(np.argmin(right[:2]))
+    counts = arrays["snr"][worst][::-1, ::-1]
+    assert np.allclose(panels["top"], counts / counts.sum(1, keepdims=True))
+
+
+def test_f1_lines_are_those_of_the_confusions(arrays):
+    lines = {line.get_gid(): line for axes in perturbed_f1(arrays).axes for line in axes.get_lines()}
+    line = lines["top|modulation|a"]
+    assert list(line.get_xdata()) == [0.01, 0.1]
+    assert line.get_ydata() == pytest.approx([float(f1_macro(arrays["modulation"][k])) for k in (1, 0)])
+
+
+def test_published_shares_are_the_lit_fractions(rows):
+    lines = {line.get_gid(): line for axes in published_shares(rows).axes for line in axes.get_lines()}
+    assert list(lines["top|a"].get_ydata()) == [0.01, 0.01, 0.05, 0.05]
+    assert set(lines["published_bottom|b"].get_ydata()) == {0.6}
+    assert list(lines["as named"].get_xdata()) == [0.01, 0.05]
+
+
+def test_the_files_of_a_folder_give_their_figures(tmp_path, rows, arrays):
+    with (tmp_path / "pis_by_snr.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0], "interval_note"])
+        writer.writeheader()
+        writer.writerows(row | {"interval_note": "weak"} for row in rows)
+    back = read_pis(tmp_path / "pis_by_snr.csv", "snr")
+    assert back[0]["interval_note"] == "weak" and back[0]["snr"] == "10.0" and not math.isnan(back[0]["pis_lit"])
+    np.savez(tmp_path / "perturbed_confusions.npz", **arrays)
+    names = [name for name, _ in perturbation_maps(tmp_path)]
+    assert names == ["pis_by_snr", "perturbed_confusion_modulation", "perturbed_confusion_snr", "perturbed_f1"]
