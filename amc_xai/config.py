@@ -12,7 +12,7 @@ from omegaconf import MISSING, DictConfig
 from amc_xai.errors import UserError
 
 # Keys that describe this job rather than the trained network: a checkpoint never brings its own.
-OF_THE_JOB = ("task", "device", "checkpoint", "resume", "tracker")
+OF_THE_JOB = ("task", "device", "checkpoint", "resume", "tracker", "limits")
 
 
 @dataclass
@@ -39,6 +39,7 @@ class Config:
     device: str = "auto"
     checkpoint: str | None = None
     resume: str | None = None
+    limits: str = "auto"
     task: dict[str, Any] = field(default_factory=dict)
     dataset: dict[str, Any] = field(default_factory=dict)
     split: dict[str, Any] = field(default_factory=dict)
@@ -82,6 +83,8 @@ def check(cfg: DictConfig) -> None:
             "checkpoint: task=train starts afresh; use resume=... to go on with a training, "
             "or task=evaluate to test a checkpoint"
         )
+    if cfg.limits not in ("auto", "none"):
+        raise UserError(f"limits must be auto or none, not {cfg.limits!r}")
     for key in ("epochs", "batch_size"):
         if cfg.trainer[key] < 1:
             raise UserError(f"trainer.{key} must be 1 or more, not {cfg.trainer[key]}")

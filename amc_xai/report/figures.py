@@ -16,6 +16,7 @@ from amc_xai.report.constellations import constellation_grid, masked_twins
 from amc_xai.report.gallery import Gallery
 from amc_xai.report.gates import gate_by_snr
 from amc_xai.report.history import training_curves
+from amc_xai.report.limits import limits_by_snr, read_anchors
 from amc_xai.report.perturbation import pis_by_fraction
 from amc_xai.report.perturbation_maps import perturbation_maps, published_shares
 from amc_xai.report.run_files import read_history, read_pis, run_folder_of
@@ -25,6 +26,7 @@ from amc_xai.report.style import decibels, snr_label, write_figure
 def draw_figures(run_folder: str | Path) -> list[Path]:
     """Write ``figures/*.png`` from the files present in ``run_folder``; return their paths in reading order.
 
+    ``limits.csv`` on its own gives limits_by_snr (with ``anchors.csv`` where present).
     ``predictions.npz`` gives accuracy_by_snr (with ``limits.csv`` where present), confusion_modulation and
     confusion_snr; ``metrics.json`` f1_by_class, and the name of the SNR axes; ``gates.csv`` gate_by_snr;
     ``history.jsonl`` training_curves; ``pis.csv`` pis_by_fraction and, with published masks in it,
@@ -41,9 +43,12 @@ def build_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
     """Yield (file name without suffix, figure), one at a time so that only one is held."""
     metrics = load_metrics(folder / "metrics.json") if (folder / "metrics.json").exists() else None
     definition = metrics.get("snr_definition") if metrics else None
+    anchors = read_anchors(folder / "anchors.csv") if (folder / "anchors.csv").exists() else []
     if (folder / "predictions.npz").exists():
         limits = read_limits(folder / "limits.csv") if (folder / "limits.csv").exists() else None
         yield from _prediction_figures(Predictions.load(folder / "predictions.npz"), definition, limits)
+    elif (folder / "limits.csv").exists():
+        yield "limits_by_snr", limits_by_snr(read_limits(folder / "limits.csv"), anchors, definition)
     if metrics and metrics.get("by_class"):
         yield "f1_by_class", f1_by_class(metrics)
     if (folder / "gates.csv").exists():

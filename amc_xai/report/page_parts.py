@@ -3,6 +3,7 @@
 # In the order in which a reader wants them.
 CAPTIONS = {
     "accuracy_by_snr": "Accuracy at each SNR. Bands: 95 % intervals; dotted: chance; dashed: the limit.",
+    "limits_by_snr": "The best possible accuracy at each SNR, beside classical methods without learning.",
     "confusion_modulation": "Which modulation is taken for which; each row adds up to 100 %.",
     "confusion_snr": "Which SNR is taken for which; each row adds up to 100 %.",
     "f1_by_class": "F1 of every modulation; the grey line and band are the macro mean and its 95 % interval.",

@@ -12,9 +12,10 @@ from amc_xai.evaluation.metrics import metrics
 from amc_xai.perturbation import PerturbationPlan, View
 from amc_xai.progress import progress
 from amc_xai.report import Gallery, draw_figures, summary_table, write_page
+from amc_xai.tasks.ceiling import limits_of_run
 from amc_xai.tasks.perturbing import gallery_masks, known_instants, score_perturbations
+from amc_xai.tasks.provenance import write_provenance
 from amc_xai.tasks.workbench import Workbench
-from amc_xai.training.parallel import on_device
 
 log = logging.getLogger(__name__)
 GALLERY_CLASSES = 8
@@ -22,7 +23,8 @@ GALLERY_SNRS = 6
 
 
 def test(bench: Workbench, indices: np.ndarray) -> dict:
-    """Predict these frames; leaves ``predictions.npz`` and ``metrics.json`` and returns the metrics."""
+    """Predict these frames; leaves ``predictions.npz``, ``metrics.json``, ``provenance.json`` and, where
+    the limit is known, ``limits.csv``; returns the metrics."""
     folder = bench.parts.folder
     if len(indices) == 0:
         raise UserError("split.ratios: the part to test holds no frame; give it a share above 0")
@@ -30,8 +32,13 @@ def test(bench: Workbench, indices: np.ndarray) -> dict:
     bench.classifier.to(bench.accelerator.device)
     batches = progress(loader, "testing", 0, len(loader))
     predictions = predict(bench.classifier, batches, bench.accelerator)
-    values = metrics(predictions, snr_definition=bench.source.snr_definition, seed=bench.parts.seed)
+    limits = None
+    if bench.parts.config.get("limits") == "auto" and bench.accelerator.is_main_process:
+        normalised = getattr(bench.classifier.representation, "power_normalise", True)
+        limits = limits_of_run(bench.source, indices, folder, bench.accelerator.device, normalised)
+    values = metrics(predictions, snr_definition=bench.source.snr_definition, limit=limits, seed=bench.parts.seed)
     if bench.accelerator.is_main_process:
+        write_provenance(bench, indices)
         predictions.save(folder / "predictions.npz")
         save_metrics(values, folder / "metrics.json")
     if hasattr(bench.classifier.network.backbone, "gate_shares"):

@@ -1,0 +1,127 @@
+"""What a receiver with perfect synchronisation has of a frame: its sufficient statistics, drawn directly.
+
+A frame of L samples holds K symbols on orthonormal pulses. With known pulse, timing, phase and carrier, all
+that it says lies in the K outputs of the matched filter, y_k = a_k + n_k with E|n_k|^2 = N0 (in units of Es),
+and in the energy of the L - K complex dimensions that hold nothing but noise: N0 / 2 times a chi-square with
+2 (L - K) degrees of freedom. (Proakis and Salehi, Digital Communications, section 4.2.) The partial symbols
+at a frame's two ends are not counted.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from amc_xai.errors import UserError
+from amc_xai.signal.classes import ANALOG, MODULATIONS
+from amc_xai.signal.filters import root_raised_cosine_spectrum
+
+
+@dataclass(frozen=True)
+class FrameModel:
+    """The frames of which the limit is asked for. Raises UserError on a bad value."""
+
+    symbols: int = 128
+    """K, symbols in a frame."""
+    samples: int = 1024
+    """L, complex samples in a frame."""
+    roll_off: tuple[float, float] = (0.1, 0.4)
+    """Of the root-raised-cosine pulse, drawn uniformly between the two; matters for OQPSK alone."""
+    snr_definition: str = "es_n0"
+    """es_n0, or sample: the power ratio a sample, which is L / K times smaller."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.symbols < self.samples:
+            raise UserError(
+                f"limits: a frame of {self.samples} samples with {self.symbols} symbols has no such limit; "
+                "allowed are 1 symbol or more, and more samples than symbols"
+            )
+        if self.snr_definition not in ("es_n0", "sample"):
+            raise UserError(f"limits: snr_definition is {self.snr_definition!r}, allowed are es_n0 and sample")
+
+    def es_n0_db(self, snr_db: float) -> float:
+        """Es/N0 in dB of an SNR in dB as ``snr_definition`` counts it."""
+        spread = 10 * math.log10(self.samples / self.symbols)
+        return snr_db + (spread if self.snr_definition == "sample" else 0.0)
+
+
+class Observation(NamedTuple):
+    """B frames, in units in which the expected symbol energy is 1."""
+
+    symbols: torch.Tensor
+    """complex64 (B, K): matched filter outputs at the symbol instants."""
+    outside: torch.Tensor
+    """float64 (B,): energy of the frame outside the space of those outputs."""
+    staggered: torch.Tensor
+    """complex64 (B, K): the same with the imaginary part taken half a symbol later, as OQPSK sends it."""
+    outside_staggered: torch.Tensor
+    """float64 (B,): energy outside the space of the staggered outputs."""
+
+    def of(self, staggered: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        """(outputs, outside energy) that a class is judged by."""
+        return (self.staggered, self.outside_staggered) if staggered else (self.symbols, self.outside)
+
+
+def observe(
+    points: np.ndarray,
+    staggered: bool,
+    noise: float,
+    frames: int,
+    model: FrameModel,
+    rng: np.random.Generator,
+) -> Observation:
+    """Draw ``frames`` frames of one class: points complex (M,), noise = N0 / Es.
+
+    The spaces spanned by pulses at k T and at (k + 1/2) T overlap: with the raised-cosine spectrum R, the one's
+    coefficients are those of the other times exp(j pi f) h(f), h(f) = R(f) - R(1 - f) over 0 <= f <= 1/2 (cycles
+    a symbol), plus sqrt(1 - h^2) times noise that the other doesn't hold. Taken over one period of K symbols.
+    """
+    count = model.symbols
+    shape = (frames, count)
+    deviation = math.sqrt(noise / 2)
+    sent = points[rng.integers(0, len(points), shape)]
+    own = sent + deviation * (rng.standard_normal(shape) + 1j * rng.standard_normal(shape))
+
+    frequency = np.arange(count // 2 + 1) / count
+    roll_off = rng.uniform(*model.roll_off, (frames, 1))
+    overlap = raised_cosine(frequency, roll_off) - raised_cosine(1 - frequency, roll_off)
+    late = np.exp((-1j if staggered else 1j) * np.pi * frequency)
+    missed = np.sqrt(np.clip(1 - overlap**2, 0, None))
+    white = np.fft.rfft(deviation * rng.standard_normal(shape))
+    other = np.fft.irfft(late * (overlap * np.fft.rfft(own.imag) + missed * white), count)
+
+    # The dimensions that only the other space holds are part of what lies outside this one.
+    both_sides = np.where((frequency == 0) | (2 * frequency == 1), 1, 2) * (missed > 1e-6)
+    beyond = (both_sides * np.abs(white) ** 2).sum(1) / count
+    rest = np.clip(2 * (model.samples - count) - both_sides.sum(1), 0, None)
+    outside = beyond + noise / 2 * rng.chisquare(np.where(rest > 0, rest, 1)) * (rest > 0)
+    outside_other = outside + (own.imag**2).sum(1) - (other**2).sum(1)
+    turned = own.real + 1j * other
+    first, second = (own, outside), (turned, outside_other)
+    if staggered:
+        first, second = second, first
+    values = (*first, *second)
+    return Observation(*(torch.from_numpy(v.astype(np.complex64) if np.iscomplexobj(v) else v) for v in values))
+
+
+def raised_cosine(frequency: np.ndarray, roll_off: np.ndarray) -> np.ndarray:
+    """Raised-cosine spectrum at frequencies in cycles a symbol."""
+    shape = root_raised_cosine_spectrum(torch.from_numpy(frequency)[None, :], torch.from_numpy(roll_off))
+    return shape.square().numpy()
+
+
+def check_classes(modulations: Sequence[str]) -> None:
+    """Raise UserError for an unknown class, an analog one, or none at all."""
+    if not modulations:
+        raise UserError("limits: there is no class of which to find a limit")
+    for name in modulations:
+        if name not in MODULATIONS:
+            raise UserError(f"limits: {name!r} is unknown, allowed are {', '.join(MODULATIONS)}")
+        if name in ANALOG:
+            raise UserError(
+                f"limits: {name} sends a message and no symbols, so it has no likelihood over symbols; leave the "
+                f"analog classes ({', '.join(ANALOG)}) out"
+            )

@@ -1,0 +1,25 @@
+"""The recipes towards the limit: sizes of their parts, and how many test frames a claim stands on."""
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+
+from amc_xai.__main__ import config_folder  # registers the schema as well
+from amc_xai.parts import make_parts
+from amc_xai.signal import DIGITAL_17
+
+
+@pytest.mark.parametrize(("name", "validation"), [("limit_272", 4), ("limit_272_cpu", 4)])
+def test_recipe_tests_on_twenty_thousand_frames(tmp_path, name, validation):
+    with initialize_config_dir(config_folder(), job_name="amc_xai"):
+        cfg = compose("config", [f"experiment={name}", "device=cpu"])
+    parts = make_parts(cfg, tmp_path, [])
+    source = parts.make["dataset"]()
+    assert tuple(source.modulations) == DIGITAL_17
+    assert source.snrs == [float(snr) for snr in range(0, 31, 2)]
+    assert source.endless
+    split = parts.make["split"](source.modulation_index, source.snr_index)
+    assert len(split.test) == 272 * 80
+    assert len(split.validation) == 272 * validation
+    cell = source.modulation_index[split.test] * 16 + source.snr_index[split.test]
+    assert (np.bincount(cell) == 80).all()
