@@ -157,6 +157,8 @@ def sensitivity(
     def explain(inputs: tuple[torch.Tensor] | torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor]:
         # Captum hands over a tuple for the clean input, a tensor for the noisy ones, and wants a tuple.
         inputs = inputs[0] if isinstance(inputs, tuple) else inputs
+        if len(target) == 1:  # it repeats the targets of several frames, but not that of a single one
+            target = target.expand(len(inputs))
         return (attribute_input(method, network, inputs, target, task),)
 
     with seeded(seed, x.device):

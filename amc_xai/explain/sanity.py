@@ -134,3 +134,14 @@ def correlation_means(signed: np.ndarray, magnitude: np.ndarray) -> dict:
         "spearman_abs": float(np.nanmean(magnitude)) if np.isfinite(magnitude).any() else float("nan"),
         "frames": int(known.sum()),
     }
+
+
+def untrained_copy(network: nn.Module, seed: int) -> nn.Module:
+    """A copy with every layer drawn anew: what the architecture shows without having learned anything."""
+    copied = copy.deepcopy(network).eval()
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    with seeded(seed, device):
+        for module in copied.modules():
+            if next(module.parameters(recurse=False), None) is not None:
+                randomise(module)
+    return copied
