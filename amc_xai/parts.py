@@ -46,7 +46,7 @@ class Parts:
 
 GROUPS = (
     "dataset", "split", "representation", "backbone", "extractor", "head", "loss", "optimizer", "scheduler",
-    "trainer", "perturbation", "tracker",
+    "trainer", "perturbation", "attribution", "tracker",
 )  # fmt: skip
 
 
