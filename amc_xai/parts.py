@@ -48,7 +48,7 @@ class Parts:
 OF_THE_KEEPER = ("residency", "half_precision")
 GROUPS = (
     "dataset", "split", "augmentation", "representation", "backbone", "extractor", "head", "loss", "optimizer",
-    "scheduler", "curriculum", "trainer", "perturbation", "tracker",
+    "scheduler", "curriculum", "trainer", "perturbation", "attribution", "tracker",
 )  # fmt: skip
 
 

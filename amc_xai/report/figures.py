@@ -11,7 +11,10 @@ from amc_xai.evaluation.gates import GateShares
 from amc_xai.evaluation.limit import Limits, read_limits
 from amc_xai.evaluation.metrics import load_metrics
 from amc_xai.evaluation.predictions import Predictions
+from amc_xai.report import attribution
 from amc_xai.report.accuracy import accuracy_by_snr, confusion_figure, f1_by_class
+from amc_xai.report.attribution_files import read_curves, read_table
+from amc_xai.report.attribution_maps import attribution_grid
 from amc_xai.report.constellations import constellation_grid, masked_twins
 from amc_xai.report.gallery import Gallery
 from amc_xai.report.gates import gate_by_snr
@@ -31,9 +34,11 @@ def draw_figures(run_folder: str | Path) -> list[Path]:
     confusion_snr; ``metrics.json`` f1_by_class, and the name of the SNR axes; ``gates.csv`` gate_by_snr;
     ``history.jsonl`` training_curves; ``pis.csv`` pis_by_fraction and, with published masks in it,
     pis_published; ``pis_by_class.csv`` and ``pis_by_snr.csv`` maps of these names; ``perturbed_confusions.npz``
-    perturbed_confusion_<task> and perturbed_f1; ``gallery.npz`` constellations and, with masks,
-    constellations_masked (with ``_<channel>`` appended if there are several). Each file is written by
-    write-then-rename. Raises ``UserError`` if the folder is missing or a file in it is broken.
+    perturbed_confusion_<task> and perturbed_f1; ``gallery.npz`` constellations, with masks constellations_masked
+    and with maps attribution (with ``_<channel>`` appended if there are several); ``attribution.csv``,
+    ``attribution_curves.npz``, ``sanity.csv`` and ``pis_vs_attribution.csv`` the figures of how far maps can be
+    trusted. Each file is written by write-then-rename. Raises ``UserError`` if the folder is missing or a file
+    in it is broken.
     """
     folder = run_folder_of(run_folder)
     return [write_figure(figure, folder / "figures" / f"{name}.png") for name, figure in build_figures(folder)]
@@ -64,6 +69,7 @@ def build_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
         gallery = Gallery.load(folder / "gallery.npz")
         if len(gallery.snr):
             yield from _gallery_figures(gallery, definition)
+    yield from _attribution_figures(folder)
 
 
 def _prediction_figures(
@@ -97,9 +103,41 @@ def _prediction_figures(
 
 
 def _gallery_figures(gallery: Gallery, definition: str | None) -> Iterator[tuple[str, Figure]]:
-    for stem, draw in (("constellations", constellation_grid), ("constellations_masked", masked_twins)):
-        if draw is masked_twins and not gallery.masks:
+    for stem, draw, there in (
+        ("constellations", constellation_grid, True),
+        ("constellations_masked", masked_twins, bool(gallery.masks)),
+        ("attribution", attribution_grid, bool(gallery.attributions)),
+    ):
+        if not there:
             continue
         for channel in gallery.channels.tolist():
             name = f"{stem}_{channel}" if len(gallery.channels) > 1 else stem
             yield name, draw(gallery, channel, snr_definition=definition)
+
+
+def _attribution_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
+    if (folder / "attribution.csv").exists():
+        rows = read_table(folder / "attribution.csv", ("method", "kind", "network", "task", "difference"))
+        yield "faithfulness_scores", attribution.faithfulness_scores(rows)
+    if (folder / "attribution_curves.npz").exists():
+        curves = read_curves(folder / "attribution_curves.npz")
+        plain = [curve for curve in curves if not curve.method.endswith("_robust")]
+        robust = [
+            curve._replace(method=curve.method.removesuffix("_robust"))
+            for curve in curves
+            if curve.method.endswith("_robust")
+        ]
+        yield "faithfulness_curves", attribution.faithfulness_curves(plain)
+        if robust:
+            title = "Deletion and insertion, judged by a copy trained on masked images"
+            yield "faithfulness_curves_robust", attribution.faithfulness_curves(robust, title=title)
+    if (folder / "sanity.csv").exists():
+        rows = read_table(folder / "sanity.csv", ("method", "task", "check", "share_randomised", "spearman"))
+        yield "sanity_by_layer", attribution.sanity_by_layer(rows)
+    agreement = folder / "attribution_agreement.csv"
+    if (folder / "pis_vs_attribution.csv").exists() and agreement.exists():
+        rows = read_table(folder / "pis_vs_attribution.csv", ("selector", "channel", "task", "drop"))
+        yield (
+            "pis_vs_attribution",
+            attribution.pis_against_attribution(rows, read_table(agreement, ("kind", "a", "task", "kendall"))),
+        )

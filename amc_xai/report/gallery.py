@@ -10,6 +10,7 @@ from amc_xai.errors import UserError
 from amc_xai.files import replacing
 
 MASK_PREFIX = "masks_"
+ATTRIBUTION_PREFIX = "attribution_"
 _NEEDED = ("image", "modulation", "snr", "channels")
 _OPTIONAL = ("modulation_predicted", "snr_predicted", "confidence")
 
@@ -26,6 +27,8 @@ class Gallery:
       probabilities of the named modulation and SNR), or ``None``
     - ``masks`` selector -> (G, C, H, W) bool, true where masked; ``mask_fraction`` () float, the nominal
       share of lit pixels masked, NaN where nothing is masked
+    - ``attributions`` ``<method>_<task>`` -> (G, C, H, W) float32, how much each pixel speaks for the class that
+      the network names; in the file ``attribution_<method>_<task>``
 
     Raises ``UserError`` where shapes contradict each other.
     """
@@ -40,6 +43,7 @@ class Gallery:
     confidence: np.ndarray | None = None
     masks: dict[str, np.ndarray] = field(default_factory=dict)
     mask_fraction: float = float("nan")
+    attributions: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         types = {
@@ -71,12 +75,19 @@ class Gallery:
                     f"gallery: masks_{selector} is {mask.dtype} {mask.shape}, expected bool {self.image.shape}."
                 )
 
+        for name, scores in self.attributions.items():
+            if scores.shape != self.image.shape:
+                raise UserError(
+                    f"gallery: attribution_{name} has shape {scores.shape}, expected {self.image.shape}."
+                )
+
     def save(self, path: str | Path) -> Path:
         """Write the archive (compressed: images are mostly empty) by write-then-rename; return the path."""
         path = Path(path)
         arrays = {name: getattr(self, name) for name in (*_NEEDED, *_OPTIONAL)}
         arrays = {name: array for name, array in arrays.items() if array is not None}
         arrays |= {MASK_PREFIX + selector: mask for selector, mask in self.masks.items()}
+        arrays |= {ATTRIBUTION_PREFIX + name: np.float32(scores) for name, scores in self.attributions.items()}
         scalars = {"extent": np.float64(self.extent), "mask_fraction": np.float64(self.mask_fraction)}
         with replacing(path) as temporary:
             np.savez_compressed(temporary, **arrays, **scalars)
@@ -98,7 +109,12 @@ class Gallery:
         masks = {
             name.removeprefix(MASK_PREFIX): array for name, array in arrays.items() if name.startswith(MASK_PREFIX)
         }
+        attributions = {
+            name.removeprefix(ATTRIBUTION_PREFIX): array
+            for name, array in arrays.items()
+            if name.startswith(ATTRIBUTION_PREFIX)
+        }
         scalars = {name: float(arrays[name]) for name in ("extent", "mask_fraction") if name in arrays}
         rest = {name: arrays[name] for name in (*_NEEDED, *_OPTIONAL) if name in arrays}
         # "mask_fraction" doesn't begin with MASK_PREFIX, so no selector can take its place.
-        return cls(**rest, **scalars, masks=masks)
+        return cls(**rest, **scalars, masks=masks, attributions=attributions)

@@ -17,6 +17,13 @@ CAPTIONS = {
     "perturbed_f1": "F1 (macro mean) under each mask; the dashed line is that without masking.",
     "constellations": "What the network sees, by modulation and SNR; each image scaled to its own maximum.",
     "constellations_masked": "Frames beside what each selector masks in them.",
+    "attribution": "What speaks for (vermilion) and against (blue) each answer; every map has its own scale.",
+    "faithfulness_scores": "Area under insertion less deletion; bars: 95 % intervals over frames. A map that is "
+    "no better than its grey controls says nothing about this network.",
+    "faithfulness_curves": "The class's probability as the most relevant pixels go, and as they come.",
+    "sanity_by_layer": "Maps of ever more randomised networks beside the trained one's.",
+    "pis_vs_attribution": "What masking cost, against the share of each map under the mask; Kendall's tau is "
+    "taken among maskings of one fraction and averaged over fractions.",
 }
 
 PAGE = """<!doctype html>

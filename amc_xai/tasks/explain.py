@@ -1,6 +1,7 @@
 """``task=explain``: what a checkpoint's answers hang on."""
 
 from amc_xai.parts import Parts
+from amc_xai.tasks.attributing import explain_by_attribution
 from amc_xai.tasks.scoring import explain, report, test
 from amc_xai.tasks.workbench import Workbench
 
@@ -11,4 +12,5 @@ def run(parts: Parts, name: str = "explain", part: str = "test", needs_checkpoin
     indices = bench.split.part(part)
     values = test(bench, indices)
     explain(bench, indices)
+    explain_by_attribution(bench, indices)
     report(bench, values)

@@ -1,0 +1,110 @@
+"""Whether attribution maps and the Perturbation Impact Score say the same: ranks and their agreement.
+
+Two questions, two definitions:
+
+- Do two maps order the pixels alike? Spearman's correlation of their values over each frame's lit pixels (of all
+  channels), averaged over frames.
+- Does a map foretell what masking costs? For each masking (selector, channel) at one fraction, the map's
+  forecast is the share of its positive attribution to lit pixels that the mask takes, averaged over frames.
+  Forecast and measured drop are both ranked over the maskings of that fraction, and Kendall's tau-b and
+  Spearman's correlation compare the two. Within one fraction only: across fractions any map would agree, since
+  a larger mask takes more of everything.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import kendalltau, rankdata, spearmanr
+
+from amc_xai.explain.faithfulness import unit_scores, units
+from amc_xai.explain.sanity import spearman
+
+Row = dict[str, Any]
+Key = tuple[str, str, float]  # selector, channel, nominal fraction
+
+
+def pixel_agreement(x: torch.Tensor, maps: Mapping[str, torch.Tensor], task: str) -> list[Row]:
+    """One row for each pair of maps (N, ...) of one task: mean rank correlation over lit pixels."""
+    rows = []
+    for a, b in combinations(maps, 2):
+        found = spearman(unit_scores(maps[a]), unit_scores(maps[b]), units(x))
+        known = found[np.isfinite(found)]
+        rows.append(
+            {
+                "task": task,
+                "kind": "pixels",
+                "a": a,
+                "b": b,
+                "nominal_fraction": float("nan"),
+                "items": len(known),
+                "spearman": float(known.mean()) if len(known) else float("nan"),
+                "kendall": float("nan"),
+            }
+        )
+    return rows
+
+
+def forecast(scores: torch.Tensor, image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The share of a map's positive attribution to lit pixels that lies under ``mask``: (N,) float64.
+
+    All three (N, C, H, W). A map without positive attribution foretells nothing: 0.
+    """
+    positive = (scores.clamp(min=0) * (image > 0)).double()
+    whole = positive.flatten(1).sum(1)
+    taken = (positive * mask).flatten(1).sum(1)
+    return torch.where(whole > 0, taken / whole.clamp(min=torch.finfo(torch.float64).tiny), 0.0)
+
+
+def compare_with_pis(
+    drops: Mapping[Key, float], forecasts: Mapping[str, Mapping[Key, float]], task: str
+) -> tuple[list[Row], list[Row]]:
+    """Rows of ``pis_vs_attribution.csv`` and of ``attribution_agreement.csv`` for one task.
+
+    ``forecasts`` gives each method's forecast for each masking of ``drops``. In the ranks 1 is the largest, and
+    ties share their mean rank. Where all drops or all forecasts of a fraction tie, the agreement is NaN.
+    """
+    table: list[Row] = []
+    agreement: list[Row] = []
+    for fraction in sorted({key[2] for key in drops}):
+        keys = [key for key in drops if key[2] == fraction]
+        measured = np.array([drops[key] for key in keys])
+        ranks = {"drop_rank": rankdata(-measured)}
+        for method, foretold in forecasts.items():
+            values = np.array([foretold[key] for key in keys])
+            ranks[f"rank_{method}"] = rankdata(-values)
+            varied = len(keys) > 1 and np.ptp(values) > 0 and np.ptp(measured) > 0
+            agreement.append(
+                {
+                    "task": task,
+                    "kind": "drops",
+                    "a": method,
+                    "b": "pis",
+                    "nominal_fraction": fraction,
+                    "items": len(keys),
+                    "spearman": float(spearmanr(values, measured).statistic) if varied else float("nan"),
+                    "kendall": float(kendalltau(values, measured).statistic) if varied else float("nan"),
+                }
+            )
+        for i, (selector, channel, _) in enumerate(keys):
+            row = {
+                "task": task,
+                "selector": selector,
+                "channel": channel,
+                "nominal_fraction": fraction,
+                "drop": drops[keys[i]],
+            }
+            row |= {f"share_{method}": foretold[keys[i]] for method, foretold in forecasts.items()}
+            table.append(row | {name: float(values[i]) for name, values in ranks.items()})
+    return table, agreement
+
+
+def drops_of(rows: Iterable[Row], task: str, operator: str) -> dict[Key, float]:
+    """The drop of each masking in the rows of a ``pis.csv``."""
+    return {
+        (row["selector"], row["channel"], float(row["nominal_fraction"])): float(row["drop"])
+        for row in rows
+        if row["task"] == task and row["operator"] == operator and np.isfinite(float(row["drop"]))
+    }

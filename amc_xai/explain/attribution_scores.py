@@ -1,0 +1,152 @@
+"""The table of how faithful each method's maps are, beside orders that know nothing of the trained network."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from amc_xai.explain.attribution.integrated_gradients import IntegratedGradients, completeness
+from amc_xai.explain.attribution.method import Method, attribute_input
+from amc_xai.explain.attribution.plan import AttributionPlan
+from amc_xai.explain.faithfulness import (
+    Curves,
+    average,
+    control_scores,
+    curves,
+    infidelity,
+    mean_interval,
+    sensitivity,
+)
+
+Maps = dict[tuple[str, str], torch.Tensor]
+
+
+class Subject(NamedTuple):
+    """The frames that are explained: ``x`` as the network sees them and, per task, the class ``target`` (N,)."""
+
+    x: torch.Tensor
+    target: dict[str, torch.Tensor]
+
+    def parts(self, task: str, size: int) -> Iterable[tuple[slice, torch.Tensor, torch.Tensor]]:
+        """Yield (place, frames, targets), ``size`` frames at a time."""
+        for begin in range(0, len(self.x), size):
+            place = slice(begin, begin + size)
+            yield place, self.x[place], self.target[task][place]
+
+    def head(self, frames: int) -> "Subject":
+        """The first ``frames`` of them."""
+        return Subject(self.x[:frames], {task: target[:frames] for task, target in self.target.items()})
+
+
+def maps_of(method: Method, network: nn.Module, subject: Subject, task: str, batch_size: int) -> torch.Tensor:
+    """The method's maps of all frames, of the shape of ``subject.x``."""
+    parts = subject.parts(task, batch_size)
+    return torch.cat([attribute_input(method, network, x, target, task) for _, x, target in parts])
+
+
+def curves_of(
+    network: nn.Module, subject: Subject, scores: torch.Tensor, task: str, plan: AttributionPlan, seed: int
+) -> Curves:
+    """Deletion and insertion of all frames."""
+    generator = torch.Generator().manual_seed(seed)
+    found = [
+        curves(network, x, scores[place], target, task, plan.curve_steps, generator)
+        for place, x, target in subject.parts(task, plan.batch_size)
+    ]
+    return Curves(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def row_of(method: str, kind: str, judge: str, task: str, found: Curves, seed: int) -> dict:
+    """One row of ``attribution.csv`` from the curves of N frames."""
+    areas = found.areas()
+    mean, low, high = mean_interval(areas["difference"], seed)
+    return {
+        "method": method,
+        "kind": kind,
+        "network": judge,
+        "task": task,
+        "frames": len(found.share),
+        "deletion_auc": float(areas["deletion_auc"].mean()),
+        "insertion_auc": float(areas["insertion_auc"].mean()),
+        "difference": mean,
+        "difference_low": low,
+        "difference_high": high,
+        "infidelity": float("nan"),
+        "sensitivity": float("nan"),
+        "completeness_error": float("nan"),
+    }
+
+
+def method_scores(
+    network: nn.Module, subject: Subject, name: str, method: Method, task: str, plan: AttributionPlan, seed: int
+) -> tuple[dict, torch.Tensor, Curves]:
+    """A method's row, maps (N, ...) and curves for one task."""
+    maps = maps_of(method, network, subject, task, plan.batch_size)
+    found = curves_of(network, subject, maps, task, plan, seed)
+    row = row_of(name, "method", "trained", task, found, seed)
+    if plan.metric_frames:
+        few = subject.head(plan.metric_frames)
+        few_maps = maps[: len(few.x)]
+        unfaithful, shaky, missed = [], [], []
+        for place, x, target in few.parts(task, plan.batch_size):
+            unfaithful.append(infidelity(network, x, few_maps[place], target, task, seed))
+            shaky.append(sensitivity(method, network, x, target, task, seed))
+            if isinstance(method, IntegratedGradients):
+                missed.append(completeness(network, x, few_maps[place], target, task).cpu().numpy())
+        row["infidelity"] = float(np.concatenate(unfaithful).mean())
+        row["sensitivity"] = float(np.concatenate(shaky).mean())
+        if missed:
+            # The median: where the logit hardly differs from the empty image's, any share of it is huge.
+            row["completeness_error"] = float(np.median(np.concatenate(missed)))
+    return row, maps, found
+
+
+def control_rows(
+    network: nn.Module,
+    untrained: nn.Module,
+    subject: Subject,
+    methods: Mapping[str, Method],
+    task: str,
+    plan: AttributionPlan,
+    seed: int,
+) -> tuple[list[dict], dict[str, Curves]]:
+    """Rows and curves of what a method has to beat.
+
+    ``random`` (the mean of ``plan.random_orders`` orders), ``brightest`` first, and ``<method>_untrained``: the
+    maps of a network that has learned nothing, judged by the one that has.
+    """
+    found: dict[str, Curves] = {}
+    for name, scores in control_scores(subject.x).items():
+        times = plan.random_orders if name == "random" else 1
+        found[name] = average(
+            lambda i, scores=scores: curves_of(network, subject, scores, task, plan, seed + i), times
+        )
+    for name, method in methods.items():
+        scores = maps_of(method, untrained, subject, task, plan.batch_size)
+        found[f"{name}_untrained"] = curves_of(network, subject, scores, task, plan, seed)
+    rows = [row_of(name, "control", "trained", task, these, seed) for name, these in found.items()]
+    return rows, found
+
+
+def robust_rows(
+    robust: nn.Module, subject: Subject, maps: Maps, plan: AttributionPlan, seed: int
+) -> tuple[list[dict], dict[tuple[str, str], Curves]]:
+    """The same maps and controls, judged by a copy of the network that knows masked images.
+
+    Zheng et al., "F-Fidelity: a robust framework for faithfulness evaluation of explainable AI" (2024): the
+    original network's probability also falls because masked images are strange to it; the copy's doesn't.
+    """
+    rows, found = [], {}
+    for task in subject.target:
+        scored = {name: scores for (name, of), scores in maps.items() if of == task}
+        for name, scores in {**scored, **control_scores(subject.x)}.items():
+            times = plan.random_orders if name == "random" else 1
+            these = average(
+                lambda i, scores=scores, task=task: curves_of(robust, subject, scores, task, plan, seed + i), times
+            )
+            kind = "method" if name in scored else "control"
+            rows.append(row_of(name, kind, "robust", task, these, seed))
+            found[name, task] = these
+    return rows, found

@@ -1,0 +1,203 @@
+"""The attribution part of ``task=explain``: maps, how faithful they are, and how they sit with PIS."""
+
+import logging
+
+import numpy as np
+import torch
+
+from amc_xai.errors import UserError
+from amc_xai.explain import read_pis_csv
+from amc_xai.explain.agreement import compare_with_pis, drops_of, forecast, pixel_agreement
+from amc_xai.explain.attribution import AttributionPlan, Method, attribute_input
+from amc_xai.explain.attribution_scores import (
+    Maps,
+    Subject,
+    control_rows,
+    maps_of,
+    method_scores,
+    robust_rows,
+)
+from amc_xai.explain.faithfulness import Curves, control_scores
+from amc_xai.explain.sanity import cascade_correlations, correlation_means, map_correlation, untrained_copy
+from amc_xai.explain.table_files import write_rows
+from amc_xai.files import replacing
+from amc_xai.perturbation import PerturbationPlan, View
+from amc_xai.progress import progress
+from amc_xai.report import Gallery
+from amc_xai.tasks.refitting import fit_random_masks, fit_shuffled_labels
+from amc_xai.tasks.workbench import Workbench
+
+log = logging.getLogger(__name__)
+
+
+def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
+    """Explain some of these frames with the methods of ``attribution=``; nothing if there is none.
+
+    Leaves ``attribution.csv``, ``attribution_curves.npz``, ``sanity.csv``, ``attribution_agreement.csv`` and, of
+    images, maps in ``gallery.npz`` and ``pis_vs_attribution.csv`` (from the ``pis.csv`` that lies there).
+    """
+    plan: AttributionPlan = bench.parts.make["attribution"]
+    if not plan.methods or len(indices) == 0:
+        return
+    folder, seed = bench.parts.folder, bench.parts.seed
+    bench.classifier.to(bench.accelerator.device).eval()
+    network = bench.classifier.network
+    iq, subject = explained_frames(bench, plan, indices)
+    methods = applicable(plan.chosen(), network, subject)
+    if not methods:
+        return
+    untrained = untrained_copy(network, seed)
+    robust = fit_random_masks(bench, plan.robust_epochs) if plan.robust_epochs else None
+    nonsense = fit_shuffled_labels(bench, plan.shuffled_label_epochs) if plan.shuffled_label_epochs else None
+    rows: list[dict] = []
+    sanity: list[dict] = []
+    agreement: list[dict] = []
+    maps: Maps = {}
+    drawn: dict[tuple[str, str], Curves] = {}
+    work = [(task, name) for task in subject.target for name in methods]
+    few = subject.head(plan.sanity_frames)
+    for task, name in progress(work, "attributing", 0, len(work), unit="method"):
+        method = methods[name]
+        row, maps[name, task], drawn[name, task] = method_scores(network, subject, name, method, task, plan, seed)
+        rows.append(row)
+        about = {"method": name, "task": task}
+        if plan.sanity_layers and plan.sanity_frames:
+
+            def explain(other: torch.nn.Module, method: Method = method, task: str = task) -> torch.Tensor:
+                return maps_of(method, other, few, task, plan.batch_size)
+
+            stops = cascade_correlations(explain, network, few.x, task, plan.sanity_layers, seed)
+            sanity += [{**about, "check": "weights", **stop} for stop in stops]
+        if nonsense is not None:
+            found = map_correlation(
+                few.x, maps[name, task][: len(few.x)], maps_of(method, nonsense, few, task, plan.batch_size)
+            )
+            stop = {"layer": "shuffled labels", "share_randomised": 1.0, **correlation_means(*found)}
+            sanity.append({**about, "check": "labels", **stop})
+    for task in subject.target:
+        more, found = control_rows(network, untrained, subject, methods, task, plan, seed)
+        rows += more
+        drawn |= {(name, task): these for name, these in found.items()}
+        mine = {name: maps[name, task] for name in methods}
+        brightest = {"brightest": control_scores(subject.x)["brightest"]}
+        agreement += pixel_agreement(subject.x, mine | brightest, task)
+    if robust is not None:
+        more, found = robust_rows(robust, subject, maps, plan, seed)
+        rows += more
+        drawn |= {(f"{name}_robust", task): these for (name, task), these in found.items()}
+    if subject.x.ndim == 4 and (folder / "pis.csv").exists():
+        table, more = against_pis(bench, iq, subject, maps)
+        agreement += more
+        if table:
+            write_rows(table, folder / "pis_vs_attribution.csv")
+    write_rows(rows, folder / "attribution.csv")
+    save_curves(drawn, plan, folder)
+    if sanity:
+        write_rows(sanity, folder / "sanity.csv")
+    if agreement:
+        write_rows(agreement, folder / "attribution_agreement.csv")
+    if subject.x.ndim == 4 and (folder / "gallery.npz").exists():
+        extend_gallery(bench, methods, plan)
+
+
+@torch.no_grad()
+def explained_frames(bench: Workbench, plan: AttributionPlan, indices: np.ndarray) -> tuple[torch.Tensor, Subject]:
+    """A random choice of ``plan.frames`` frames (N, 2, L), and what is explained about them.
+
+    Raises:
+        UserError: ``attribution.target=true`` without a frame whose labels are both known.
+    """
+    source = bench.source
+    if plan.target == "true":
+        known = (source.modulation_index[indices] >= 0) & (source.snr_index[indices] >= 0)
+        indices = indices[known]
+        if len(indices) == 0:
+            raise UserError("attribution.target: no frame has both labels; use attribution.target=predicted")
+    order = np.random.default_rng(bench.parts.seed).permutation(len(indices))
+    indices = np.sort(indices[order[: plan.frames]])
+    device = bench.accelerator.device
+    iq = source.read(indices).to(device)
+    x = bench.classifier.represent(iq)
+    if plan.target == "true":
+        labels = (source.modulation_index[indices], source.snr_index[indices])
+        modulation, snr = (torch.from_numpy(label).to(device) for label in labels)
+    else:
+        prediction = bench.classifier.network(x)
+        modulation, snr = prediction.modulation.argmax(-1), prediction.snr.argmax(-1)
+    return iq, Subject(x, {"modulation": modulation, "snr": snr})
+
+
+def applicable(methods: dict[str, Method], network: torch.nn.Module, subject: Subject) -> dict[str, Method]:
+    """The methods that work on this network, each tried on one frame; says plainly which don't."""
+    if not isinstance(subject.x, torch.Tensor):
+        log.info(
+            "attribution is skipped: this network takes several inputs at once (fused), and each method here "
+            "explains a single one: %s", ", ".join(methods),
+        )  # fmt: skip
+        return {}
+    fitting = {}
+    for name, method in methods.items():
+        try:
+            attribute_input(method, network, subject.x[:1], subject.target["modulation"][:1], "modulation")
+        except UserError as error:
+            log.info("%s is skipped: %s", name, error)
+        else:
+            fitting[name] = method
+    return fitting
+
+
+def against_pis(bench: Workbench, iq: torch.Tensor, subject: Subject, maps: Maps) -> tuple[list, list]:
+    """The drops in ``pis.csv`` beside what each map foretells for the same maskings."""
+    perturbation: PerturbationPlan = bench.parts.make["perturbation"]
+    representation = bench.classifier.representation
+    with torch.no_grad():
+        view = View(iq, subject.x, list(representation.channels), representation.cells(iq))
+    measured = read_pis_csv(bench.parts.folder / "pis.csv")
+    wanted = {key for task in subject.target for key in drops_of(measured, task, perturbation.operator_name)}
+    masks = {}
+    for name, selector in perturbation.chosen().items():
+        for _, channel, fraction in sorted(key for key in wanted if key[0] == name):
+            generator = torch.Generator().manual_seed(bench.parts.seed)
+            try:
+                masks[name, channel, fraction] = selector.mask(view, channel, fraction, generator)
+            except UserError as error:
+                log.info("%s is left out of the comparison with PIS: %s", name, error)
+                break
+    table, agreement = [], []
+    for task in subject.target:
+        drops = {k: d for k, d in drops_of(measured, task, perturbation.operator_name).items() if k in masks}
+        forecasts = {
+            name: {key: float(forecast(scores, subject.x, masks[key]).mean()) for key in drops}
+            for (name, of), scores in maps.items()
+            if of == task
+        }
+        more, ranks = compare_with_pis(drops, forecasts, task)
+        table, agreement = table + more, agreement + ranks
+    return table, agreement
+
+
+def save_curves(drawn: dict[tuple[str, str], Curves], plan: AttributionPlan, folder) -> None:
+    """``attribution_curves.npz``: ``share`` (steps + 1,), and (N, steps + 1) arrays for each method and task."""
+    arrays = {"share": np.linspace(0, 1, plan.curve_steps + 1)}
+    for (name, task), found in drawn.items():
+        arrays[f"deletion|{name}|{task}"] = found.deletion.astype(np.float32)
+        arrays[f"insertion|{name}|{task}"] = found.insertion.astype(np.float32)
+    with replacing(folder / "attribution_curves.npz") as temporary:
+        np.savez_compressed(temporary, **arrays)
+
+
+def extend_gallery(bench: Workbench, methods: dict[str, Method], plan: AttributionPlan) -> None:
+    """Add maps of the predicted classes for both tasks to the frames of ``gallery.npz``."""
+    path = bench.parts.folder / "gallery.npz"
+    gallery = Gallery.load(path)
+    network, device = bench.classifier.network, bench.accelerator.device
+    x = torch.from_numpy(gallery.image).to(device)
+    with torch.no_grad():
+        said = [network(part) for part in x.split(plan.batch_size)]
+    target = {task: torch.cat([getattr(p, task).argmax(-1) for p in said]) for task in ("modulation", "snr")}
+    shown = Subject(x, target)
+    for name, method in methods.items():
+        for task in target:
+            maps = maps_of(method, network, shown, task, plan.batch_size)
+            gallery.attributions[f"{name}_{task}"] = maps.cpu().numpy()
+    gallery.save(path)

@@ -1,0 +1,162 @@
+"""What the attribution figures draw is what the files say."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from amc_xai.errors import UserError
+from amc_xai.report.attribution import (
+    faithfulness_curves,
+    faithfulness_scores,
+    pis_against_attribution,
+    sanity_by_layer,
+)
+from amc_xai.report.attribution_files import read_curves, read_table
+from amc_xai.report.attribution_maps import attribution_grid, pooled_signed, signed_brightness
+from amc_xai.report.figures import build_figures
+from amc_xai.report.gallery import Gallery
+
+NAMES = ("integrated_gradients", "random", "integrated_gradients_untrained")
+
+
+def lines(figure):
+    return {line.get_gid(): line for axes in figure.axes for line in axes.get_lines() if line.get_gid()}
+
+
+@pytest.fixture
+def curves_file(tmp_path):
+    generator = np.random.default_rng(0)
+    arrays = {"share": np.linspace(0, 1, 5)}
+    for name in NAMES:
+        for task in ("modulation", "snr"):
+            for measure in ("deletion", "insertion"):
+                arrays[f"{measure}|{name}|{task}"] = generator.random((3, 5)).astype(np.float32)
+    np.savez(tmp_path / "attribution_curves.npz", **arrays)
+    return tmp_path / "attribution_curves.npz", arrays
+
+
+def test_curves_are_the_means_over_frames(curves_file):
+    path, arrays = curves_file
+    drawn = lines(faithfulness_curves(read_curves(path)))
+    assert set(drawn) == set(arrays) - {"share"}
+    for gid, line in drawn.items():
+        assert list(line.get_xdata()) == [0, 0.25, 0.5, 0.75, 1]
+        np.testing.assert_allclose(line.get_ydata(), arrays[gid].mean(0), rtol=1e-6)
+
+
+def score_rows():
+    return [
+        {
+            "method": name, "kind": "control" if name != NAMES[0] else "method", "network": judge, "task": task,
+            "difference": 0.1 * i + 0.01 * t, "difference_low": 0.1 * i - 0.05, "difference_high": 0.1 * i + 0.06,
+        }
+        for judge in ("trained", "robust") for i, name in enumerate(NAMES)
+        for t, task in enumerate(("modulation", "snr"))
+    ]  # fmt: skip
+
+
+def test_scores_and_their_intervals_are_the_tables():
+    figure = faithfulness_scores(score_rows())
+    drawn = lines(figure)
+    for row in score_rows():
+        point = drawn[f"{row['network']}|{row['method']}|{row['task']}"]
+        assert point.get_xdata()[0] == row["difference"]
+    bars = [s for axes in figure.axes for c in axes.collections for s in c.get_segments()]
+    expected = sorted((r["difference_low"], r["difference_high"]) for r in score_rows())
+    found = sorted((float(s[0, 0]), float(s[1, 0])) for s in bars)
+    assert np.allclose(found, expected)
+
+
+def test_sanity_lines_are_the_table_and_labels_stand_apart():
+    rows = [
+        {
+            "method": "rise",
+            "task": task,
+            "check": "weights",
+            "layer": str(i),
+            "share_randomised": i / 2,
+            "spearman": s,
+        }
+        for task in ("modulation", "snr")
+        for i, s in enumerate((1.0, 0.4, -0.1))
+    ]
+    rows.append({**rows[0], "check": "labels", "share_randomised": 1.0, "spearman": 0.05})
+    figure = sanity_by_layer(rows)
+    line = lines(figure)["rise|modulation"]
+    assert list(line.get_xdata()) == [0, 0.5, 1] and list(line.get_ydata()) == [1.0, 0.4, -0.1]
+    stars = [line for line in figure.axes[0].get_lines() if line.get_marker() == "*"]
+    assert [list(star.get_ydata()) for star in stars] == [[0.05]]
+
+
+def test_pis_against_attribution_shows_drops_and_the_mean_tau():
+    rows = [
+        {"task": task, "selector": s, "channel": "a", "drop": 0.1 * i, "share_rise": 0.2 * i, "rank_rise": i}
+        for task in ("modulation", "snr")
+        for i, s in enumerate(("top", "random"))
+    ]
+    agreement = [
+        {"kind": "drops", "a": "rise", "task": task, "kendall": k}
+        for task in ("modulation", "snr")
+        for k in (0.2, 0.6)
+    ]
+    figure = pis_against_attribution(rows, [*agreement, {**agreement[0], "kendall": float("nan")}])
+    drawn = lines(figure)
+    assert list(drawn["rise|snr|random"].get_xdata()) == [0.2]
+    assert list(drawn["rise|snr|random"].get_ydata()) == [0.1]
+    assert all("0.40" in axes.get_title(loc="right") for axes in figure.axes)
+
+
+@pytest.fixture
+def explained(gallery):
+    generator = np.random.default_rng(1)
+    for task in ("modulation", "snr"):
+        gallery.attributions[f"grad_cam_{task}"] = generator.normal(size=gallery.image.shape).astype(np.float32)
+    return gallery
+
+
+def test_a_gallery_keeps_its_maps_and_refuses_those_of_another_shape(explained, tmp_path):
+    again = Gallery.load(explained.save(tmp_path / "gallery.npz"))
+    assert set(again.attributions) == {"grad_cam_modulation", "grad_cam_snr"}
+    np.testing.assert_array_equal(again.attributions["grad_cam_snr"], explained.attributions["grad_cam_snr"])
+    assert set(again.masks) == {"top"} and again.mask_fraction == explained.mask_fraction
+    with pytest.raises(UserError, match="attribution_rise_snr has shape"):
+        Gallery(
+            explained.image, explained.modulation, explained.snr, explained.channels,
+            attributions={"rise_snr": np.zeros((1, 2))},
+        )  # fmt: skip
+
+
+def test_the_grid_shows_image_mask_and_a_map_a_task(explained):
+    figure = attribution_grid(explained, "symbols")
+    gids = {image.get_gid() for axes in figure.axes for image in axes.get_images()}
+    shown = {gid.split("|", 1)[0] for gid in gids}
+    assert gids == {f"{g}|{p}" for g in shown for p in ("image", "mask", "grad_cam|modulation", "grad_cam|snr")}
+    assert len(shown) == 2  # one frame a class
+    captions = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
+    assert any("(75 %)" in caption for caption in captions)
+
+
+def test_maps_keep_sign_and_zero_when_scaled_and_shrunk():
+    scores = np.zeros((4, 4))
+    scores[0, 0], scores[0, 1], scores[3, 3] = 2.0, -4.0, 1.0
+    scaled = signed_brightness(scores)
+    assert scaled[1, 1] == 0 and scaled[0, 1] == -1 and 0.5 <= scaled[0, 0] < 0.52
+    np.testing.assert_array_equal(pooled_signed(scores, 2), [[-4.0, 0.0], [0.0, 1.0]])
+    np.testing.assert_array_equal(signed_brightness(np.zeros((2, 2))), np.zeros((2, 2)))
+
+
+def test_a_run_folder_with_attribution_has_its_figures(run_folder, explained, curves_file):
+    explained.save(run_folder / "gallery.npz")
+    (run_folder / "attribution_curves.npz").write_bytes(curves_file[0].read_bytes())
+    with (run_folder / "attribution.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(score_rows()[0]))
+        writer.writeheader()
+        writer.writerows(score_rows())
+    names = [name for name, _ in build_figures(run_folder)]
+    assert {"attribution_trajectory", "attribution_symbols", "faithfulness_scores", "faithfulness_curves"} <= set(
+        names
+    )
+    (run_folder / "attribution.csv").write_text("method,task\nrise,snr\n")
+    with pytest.raises(UserError, match="lacks the columns kind, network, difference"):
+        read_table(run_folder / "attribution.csv", ("method", "kind", "network", "task", "difference"))

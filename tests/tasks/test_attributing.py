@@ -1,0 +1,136 @@
+"""``attribution=`` as a job sees it: the files that it leaves, and what it says of what it can't explain."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.utils import instantiate
+from torch import nn
+
+from amc_xai.config import register
+from amc_xai.explain import perturbation_scores, write_pis_csv
+from amc_xai.explain.attribution import AttributionPlan, GradCam, IntegratedGradients
+from amc_xai.model.network import Classifier, Prediction
+from amc_xai.parts import trusted_targets
+from amc_xai.perturbation import Bottom, PerturbationPlan, Random, Top, View, Zero
+from amc_xai.report import Gallery
+from amc_xai.report.attribution_files import read_curves, read_table
+from amc_xai.representation import Constellation
+from amc_xai.tasks.attributing import explain_by_attribution
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "attribution").glob("*.yaml")))
+def test_every_choice_of_the_group_makes_its_methods(name):
+    if "schema.yaml" not in ConfigStore.instance().repo:  # another test may have registered it
+        register()
+    with initialize_config_dir(str(CONF)):
+        cfg = compose("config", [f"attribution={name}"])
+    plan = instantiate(cfg.attribution, _convert_="all", _execution_whitelist_=trusted_targets())
+    methods = plan.chosen()
+    expected = {"none": [], "all": list(plan.available)}.get(name, [name])
+    assert list(methods) == expected
+    for key, method in methods.items():
+        assert type(method).__name__.lower() == key.replace("_", "")
+
+
+class Reader(nn.Module):
+    """Class 1 of either task if the right half is fuller than the left."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.cat([-torch.ones(4), torch.ones(4)]))
+
+    def forward(self, x):
+        total = (x * self.weight).flatten(1).sum(1)
+        return Prediction(*([torch.stack([torch.zeros_like(total), total], 1)] * 2))
+
+
+def bench_of(folder, representation, network, methods, **options):
+    iq = torch.randn(12, 2, 40, generator=torch.Generator().manual_seed(0))
+    source = SimpleNamespace(
+        modulation_index=np.array([0, 1] * 6), snr_index=np.array([1, 0] * 6), read=lambda index: iq[index]
+    )
+    plan = AttributionPlan(list(methods), {k: lambda m=m: m for k, m in methods.items()}, **options)
+    perturbation = PerturbationPlan(
+        ["top", "bottom", "random"], [0.2, 0.5], "zero", Zero(), {"top": Top, "bottom": Bottom, "random": Random}
+    )
+    make = {"attribution": plan, "perturbation": perturbation}
+    return SimpleNamespace(
+        parts=SimpleNamespace(folder=folder, seed=3, make=make),
+        accelerator=SimpleNamespace(device=torch.device("cpu")),
+        source=source,
+        classifier=Classifier(representation, network, ["A", "B"], [0.0, 10.0]),
+    )
+
+
+def test_images_leave_tables_curves_and_maps_in_the_gallery(tmp_path):
+    methods = {"integrated_gradients": IntegratedGradients(4, 4), "grad_cam": GradCam()}
+    representation = Constellation(image_size=8)
+    bench = bench_of(tmp_path, representation, Reader(), methods, frames=7, metric_frames=2, sanity_frames=2)
+    iq = bench.source.read(np.arange(12))
+    image = representation(iq)
+    view = View(iq, image, ["trajectory"], representation.cells(iq))
+    plan = bench.parts.make["perturbation"]
+    labels = [torch.from_numpy(bench.source.modulation_index), torch.from_numpy(bench.source.snr_index)]
+    scored = perturbation_scores(Reader(), [(view, *labels)], plan.chosen(), ("zero", Zero()), plan.fractions)
+    write_pis_csv(scored.rows, tmp_path / "pis.csv")
+    Gallery(image[:3].numpy(), ["A"] * 3, [0.0] * 3, ["trajectory"]).save(tmp_path / "gallery.npz")
+
+    explain_by_attribution(bench, np.arange(12))
+
+    rows = read_table(tmp_path / "attribution.csv", ("method", "kind", "network", "task", "difference"))
+    # Grad-CAM finds no feature map in a linear read-out, is left out, and the rest goes on.
+    names = ["integrated_gradients", "random", "brightest", "integrated_gradients_untrained"]
+    assert {(row["method"], row["task"]) for row in rows} == {(n, t) for n in names for t in ("modulation", "snr")}
+    assert all(row["frames"] == 7 for row in rows)
+    by_name = {row["method"]: row for row in rows if row["task"] == "snr"}
+    assert by_name["integrated_gradients"]["completeness_error"] < 1e-5
+    assert by_name["integrated_gradients"]["difference"] > by_name["random"]["difference"]
+    assert {curve.method for curve in read_curves(tmp_path / "attribution_curves.npz")} == set(names)
+    sanity = read_table(tmp_path / "sanity.csv", ("layer", "spearman"))
+    assert [row["spearman"] for row in sanity if row["layer"] == "none"] == pytest.approx([1.0, 1.0])
+    table = read_table(tmp_path / "pis_vs_attribution.csv", ("selector", "drop", "drop_rank"))
+    assert len(table) == 2 * 3 * 2  # tasks, selectors, fractions
+    assert all(0 < row["share_integrated_gradients"] < 1 for row in table)
+    weight = torch.cat([-torch.ones(4), torch.ones(4)])
+    target = Reader()(image[:3]).snr.argmax(1)
+    sign = (2 * target - 1)[:, None, None, None] * (target == 1)[:, None, None, None]
+    found = Gallery.load(tmp_path / "gallery.npz").attributions["integrated_gradients_snr"]
+    np.testing.assert_allclose(found, sign * image[:3] * weight, atol=1e-5)
+
+
+def test_samples_are_explained_without_a_gallery(tmp_path):
+    class OnSamples(Reader):
+        def forward(self, x):
+            return super().forward(x.unflatten(2, (5, 8)))
+
+    bench = bench_of(
+        tmp_path, nn.Identity(), OnSamples(), {"ig": IntegratedGradients(4, 4)}, sanity_layers=0, metric_frames=0
+    )
+    explain_by_attribution(bench, np.arange(12))
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "attribution.csv", "attribution_curves.npz", "attribution_agreement.csv"
+    }  # fmt: skip
+
+
+def test_none_and_fused_inputs_leave_nothing(tmp_path, caplog):
+    explain_by_attribution(bench_of(tmp_path, nn.Identity(), Reader(), {}), np.arange(12))
+
+    class Both(nn.Module):
+        def forward(self, iq):
+            return iq, iq
+
+    class Fused(Reader):
+        def forward(self, x):
+            return super().forward(x[0].unflatten(2, (5, 8)))
+
+    with caplog.at_level("INFO"):
+        explain_by_attribution(bench_of(tmp_path, Both(), Fused(), {"rise": None}), np.arange(12))
+    assert "several inputs at once" in caplog.text and "rise" in caplog.text
+    assert not list(tmp_path.iterdir())
