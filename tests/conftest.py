@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 # Two processes run the tests side by side (pyproject.toml): one thread each, set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+CONF = Path(__file__).parent.parent / "conf"
 
 # The smallest job that goes all the way: 40 frames, one epoch.
 TINY = {
@@ -25,21 +28,27 @@ TINY = {
     "perturbation.selectors": "[top]",
     "perturbation.fractions": "[0.5]",
     "device": "cpu",
+    "limits": "none",
 }
 
 
 def tiny(*given: str) -> list[str]:
-    """``given`` overrides, filled up with those of TINY whose keys (or groups) they leave open."""
+    """``given`` overrides, filled up with those of TINY that they leave open and that their groups have."""
     taken = {override.split("=")[0].lstrip("+~") for override in given}
-    groups = {key.split(".")[0] for key in taken if "." not in key}
-    return [
-        *given,
-        *(
-            f"{key}={value}"
-            for key, value in TINY.items()
-            if key not in taken and not ("." in key and key.split(".")[0] in groups - {"dataset", "trainer"})
-        ),
-    ]
+    choices = dict(
+        override.split("=", 1) for override in given if "=" in override and "." not in override.split("=")[0]
+    )
+
+    def fits(key: str) -> bool:
+        group, _, rest = key.partition(".")
+        if not rest or group not in choices:
+            return True
+        file = CONF / group / f"{choices[group]}.yaml"
+        return not file.is_file() or rest in OmegaConf.load(file)
+
+    filled = [f"{key}={value}" for key, value in TINY.items() if key not in taken and fits(key)]
+    # A backbone that was chosen keeps its own name.
+    return [*given, *(f for f in filled if not (f.startswith("backbone.name") and "backbone" in choices))]
 
 
 @dataclass
@@ -104,3 +113,59 @@ def trained(tmp_path_factory) -> Path:
         main()
     close_log_files()
     return folder
+
+
+@pytest.fixture(scope="session")
+def brought(tmp_path_factory) -> Path:
+    """What people bring: a RadioML 2018.01A file, both RML2016 pickles, labelled recordings; all tiny."""
+    import pickle
+
+    import h5py
+    import numpy as np
+
+    root, rng = tmp_path_factory.mktemp("brought"), np.random.default_rng(0)
+    cell = np.repeat(np.arange(624), 10)
+    with h5py.File(root / "gold.hdf5", "w") as file:
+        file["X"] = rng.standard_normal((6240, 128, 2), np.float32)
+        file["Y"] = np.eye(24, dtype=np.int64)[cell // 26]
+        file["Z"] = (-20 + 2 * (cell % 26))[:, None]
+    classes = ["8PSK", "AM-DSB", "AM-SSB", "BPSK", "CPFSK", "GFSK", "PAM4", "QAM16", "QAM64", "QPSK", "WBFM"]
+    cells = {(m, s): rng.standard_normal((10, 2, 128), np.float32) for m in classes for s in (0, 20)}
+    (root / "a.pkl").write_bytes(pickle.dumps(cells, 2))
+    (root / "b.pkl").write_bytes(pickle.dumps({k: v for k, v in cells.items() if k[0] != "AM-SSB"}, 2))
+    (root / "recordings").mkdir()
+    lines = ["file,start,stop,modulation,snr"]
+    for m, s in (("BPSK", 0), ("BPSK", 20), ("QPSK", 0), ("QPSK", 20)):
+        rng.standard_normal(2560, np.float32).tofile(root / "recordings" / f"{m}{s}.cf32")
+        lines.append(f"{m}{s}.cf32,,,{m},{s}")
+    (root / "labels.csv").write_text("\n".join(lines))
+    return root
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory) -> Path:
+    """A split store of the tiny set."""
+    from amc_xai.data import Synthetic
+    from amc_xai.data.split_hdf5 import write_cell
+
+    root = tmp_path_factory.mktemp("store")
+    source = Synthetic(["BPSK", "QPSK"], [0, 20], frames_per_cell=10, frame_length=128)
+    for m, modulation in enumerate(source.modulations):
+        for s, snr in enumerate(source.snrs):
+            cell = ((source.modulation_index == m) & (source.snr_index == s)).nonzero()[0]
+            write_cell(root, modulation, snr, source.read(cell).numpy(), {})
+    return root
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory) -> Path:
+    """A tree of constellation PNGs of the tiny set."""
+    from amc_xai.data import Synthetic
+    from amc_xai.data.conversion import write_cells
+    from amc_xai.representation import Constellation
+    from amc_xai.tasks.images import PngWriter
+
+    root = tmp_path_factory.mktemp("pictures") / "tree"
+    source = Synthetic(["BPSK", "QPSK"], [0, 20], frames_per_cell=10, frame_length=128)
+    list(write_cells(source, PngWriter(Constellation(32), None, 0), root, {}))
+    return root

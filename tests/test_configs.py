@@ -16,6 +16,7 @@ from amc_xai.training import parameter_groups
 from tests.conftest import tiny
 
 CONF = Path(config_folder())
+SEQUENCES = ("cgdnet", "cumulants", "harper", "mcldnn", "moe_amc", "oshea_resnet", "pet_cgdnn")
 # What a choice needs besides its name; every other YAML works with the tiny defaults as it is.
 NEEDS = {
     "backbone/timm": ["backbone.name=test_vit"],
@@ -29,7 +30,10 @@ NEEDS = {
         "dataset.labels={brought}/labels.csv",
         "dataset.sample_rate=1e6",
     ],
-    "tracker/wandb": [],
+    **{f"backbone/{name}": ["representation=iq"] for name in SEQUENCES},
+    **{f"representation/{name}": ["backbone=harper"] for name in ("iq", "amplitude_phase")},
+    "backbone/fusion": ["representation=fusion", "representation.image.image_size=32"],
+    "representation/fusion": ["backbone=fusion", "representation.image.image_size=32"],
 }
 # No step of training of their own: jobs (tests/test_cli.py runs them), whole experiments (below), searches.
 # Pictures and the representation that passes them on go together, in a test of their own.
@@ -50,48 +54,6 @@ def training_choices() -> list[str]:
         for name in choices(group)
         if f"{group}/{name}" not in PICTURES
     ]
-
-
-@pytest.fixture(scope="module")
-def brought(tmp_path_factory) -> Path:
-    """What people bring: a RadioML 2018.01A file, both RML2016 pickles, labelled recordings; all tiny."""
-    import pickle
-
-    import h5py
-    import numpy as np
-
-    root, rng = tmp_path_factory.mktemp("brought"), np.random.default_rng(0)
-    cell = np.repeat(np.arange(624), 10)
-    with h5py.File(root / "gold.hdf5", "w") as file:
-        file["X"] = rng.standard_normal((6240, 128, 2), np.float32)
-        file["Y"] = np.eye(24, dtype=np.int64)[cell // 26]
-        file["Z"] = (-20 + 2 * (cell % 26))[:, None]
-    classes = ["8PSK", "AM-DSB", "AM-SSB", "BPSK", "CPFSK", "GFSK", "PAM4", "QAM16", "QAM64", "QPSK", "WBFM"]
-    cells = {(m, s): rng.standard_normal((10, 2, 128), np.float32) for m in classes for s in (0, 20)}
-    (root / "a.pkl").write_bytes(pickle.dumps(cells, 2))
-    (root / "b.pkl").write_bytes(pickle.dumps({k: v for k, v in cells.items() if k[0] != "AM-SSB"}, 2))
-    (root / "recordings").mkdir()
-    lines = ["file,start,stop,modulation,snr"]
-    for m, s in (("BPSK", 0), ("BPSK", 20), ("QPSK", 0), ("QPSK", 20)):
-        rng.standard_normal(2560, np.float32).tofile(root / "recordings" / f"{m}{s}.cf32")
-        lines.append(f"{m}{s}.cf32,,,{m},{s}")
-    (root / "labels.csv").write_text("\n".join(lines))
-    return root
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory) -> Path:
-    """A split store of the tiny set."""
-    from amc_xai.data import Synthetic
-    from amc_xai.data.split_hdf5 import write_cell
-
-    root = tmp_path_factory.mktemp("store")
-    source = Synthetic(["BPSK", "QPSK"], [0, 20], frames_per_cell=10, frame_length=128)
-    for m, modulation in enumerate(source.modulations):
-        for s, snr in enumerate(source.snrs):
-            cell = ((source.modulation_index == m) & (source.snr_index == s)).nonzero()[0]
-            write_cell(root, modulation, snr, source.read(cell).numpy(), {})
-    return root
 
 
 def parts_of(overrides: list[str], folder: Path) -> Parts:
@@ -135,23 +97,19 @@ def test_one_training_step(choice, store, brought, tmp_path):
     assert (tmp_path / "checkpoints" / "last.pt").is_file()
 
 
-def test_pictures_train_with_the_representation_that_passes_them_on(tmp_path):
-    from amc_xai.data import Synthetic
-    from amc_xai.data.conversion import write_cells
-    from amc_xai.representation import Constellation
-    from amc_xai.tasks.images import PngWriter
-
-    source = Synthetic(["BPSK", "QPSK"], [0, 20], frames_per_cell=10, frame_length=128)
-    list(write_cells(source, PngWriter(Constellation(32), None, 0), tmp_path / "pictures", {}))
-    given = ["dataset=images", f"dataset.path={tmp_path}/pictures", "dataset.channels=[trajectory]"]
-    given += ["representation=none", "backbone=timm", "backbone.name=test_resnet", "device=cpu"]
-    parts = parts_of([*given, "trainer.epochs=1", "trainer.batch_size=16"], tmp_path)
-    assert 0 <= train.run(parts, test_after=False, explain_after=False) <= 1
+def test_pictures_train_with_the_representation_that_passes_them_on(pictures, tmp_path):
+    given = ["dataset=images", f"dataset.path={pictures}", "dataset.channels=[trajectory]", "representation=none"]
+    assert 0 <= train.run(parts_of(tiny(*given), tmp_path), test_after=False, explain_after=False) <= 1
 
 
 @pytest.mark.parametrize("name", choices("experiment"))
 def test_experiment_takes_a_step_on_synthetic_frames(name, tmp_path):
-    given = [f"experiment={name}", "dataset=synthetic", "task.test_after=false", "task.explain_after=false"]
+    given = [
+        f"experiment={name}",
+        "dataset=synthetic",
+        "dataset.frames_per_epoch=40",
+        "split.ratios=[0.8,0.1,0.1]",
+    ]
     parts = parts_of(tiny(*given), tmp_path)
     assert 0 <= train.run(parts, test_after=False, explain_after=False) <= 1
 

@@ -11,16 +11,28 @@ from tests.conftest import tiny
 README = (Path(__file__).parent.parent / "README.md").read_text()
 COMMANDS = sorted({c.strip() for c in re.findall(r"python -m amc_xai([^\n`#]*)", README)})
 OWN = "hydra.searchpath=[file://my_conf]"
-# One trial of a search is enough to see that its command runs.
+# One trial of a search, one run of a sweep over experiments, are enough to see that the command runs.
 SEARCH = ["hydra.sweeper.n_trials=1", "backbone=timm", "backbone.name=test_resnet"]
+SWEEP = ["backbone=timm", "backbone.name=test_resnet", "seed=0", "extractor=none", "loss=fixed", "limits=none"]
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch, trained):
-    """A folder where the README's RUN and FOLDER exist."""
+def here(tmp_path, monkeypatch, trained, store, brought, pictures):
+    """A folder in which everything that the README names exists."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "RUN").symlink_to(trained)
-    (tmp_path / "multirun").mkdir()
+    places = {
+        "RUN": trained,
+        "STORE": store,
+        "PICTURES": pictures,
+        "GOLD.hdf5": brought / "gold.hdf5",
+        "RML2016.pkl": brought / "a.pkl",
+        "RECORDINGS": brought / "recordings",
+        "LABELS.csv": brought / "labels.csv",
+        "MULTIRUN/0": trained,
+    }
+    for name, target in places.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(target)
     return tmp_path
 
 
@@ -28,11 +40,13 @@ def here(tmp_path, monkeypatch, trained):
 def test_command_runs(cli, here, command):
     given = shlex.split(command)
     keys = {override.split("=")[0] for override in given}
-    if "dataset=split_hdf5" in given:
-        assert cli(*tiny("task=generate", "dataset.path=FOLDER")).code == 0
+    task = next((o.split("=")[1] for o in given if o.startswith("task=")), "train")
     if "hparams_search" in keys:
         given += SEARCH
-    if not keys & {"checkpoint", "resume", "--help", "--cfg"}:
+    elif "experiment" in keys and task == "train":
+        given += ["dataset.frames_per_epoch=40", "split.ratios=[0.8,0.1,0.1]"]
+        given += SWEEP if "-m" in keys else []
+    if not keys & {"checkpoint", "resume", "--help", "--cfg"} and task in ("train", "generate", "limits"):
         given = tiny(*given)
     assert cli(*given).code == 0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from amc_xai.data import FrameSource, Synthetic
+from amc_xai.data import FrameSource
 from amc_xai.errors import UserError
 from amc_xai.evaluation import read_limits
 from amc_xai.evaluation.limit import Limits
@@ -25,7 +25,8 @@ def limit_settings(source: FrameSource, indices: np.ndarray, **options) -> Setti
     Raises:
         UserError: where the limit of such frames is not known.
     """
-    if not isinstance(source, Synthetic):
+    # Told by what it knows, not by its class: where frames are kept (dataset.residency) wraps the source.
+    if not hasattr(source, "channel"):
         raise UserError("limits are known for dataset=synthetic alone: other frames don't say how they were made")
     if source.channel.multipath is not None:
         raise UserError("limits are known for white noise alone; use dataset.channel.multipath=null")

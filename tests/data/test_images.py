@@ -13,7 +13,7 @@ from amc_xai.representation import Augmented, Constellation, Unchanged
 from amc_xai.tasks.images import PngWriter
 
 SOURCE = Synthetic(["QPSK", "8PSK"], [-2, 10], frames_per_cell=3, frame_length=128)
-PLAN = PerturbationPlan(["top", "random"], [0.05, 0.5], "zero", Zero(), {"top": Top, "random": Random})
+PLAN = PerturbationPlan(["top", "random"], [0.05, 0.5], Zero(), {"top": Top, "random": Random})
 
 
 def write(root, representation, plan=None):

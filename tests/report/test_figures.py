@@ -38,7 +38,7 @@ def test_all_figures_in_order_and_nothing_else(run_folder):
         ("metrics.json", ["f1_by_class"]),
         ("history.jsonl", ["training_curves"]),
         ("pis.csv", ["pis_by_fraction"]),
-        ("limits.csv", []),
+        ("limits.csv", ["limits_by_snr"]),
     ],
 )
 def test_each_file_gives_its_figures(run_folder, tmp_path, file, figures):
@@ -49,7 +49,7 @@ def test_each_file_gives_its_figures(run_folder, tmp_path, file, figures):
 
 
 def test_same_files_give_same_bytes_whatever_the_users_settings(run_folder):
-    for file in ("predictions.npz", "pis.csv", "gallery.npz", "history.jsonl"):
+    for file in ("predictions.npz", "pis.csv", "gallery.npz", "history.jsonl", "limits.csv"):
         (run_folder / file).unlink()
     (path,) = draw_figures(run_folder)
     first = path.read_bytes()

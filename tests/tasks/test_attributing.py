@@ -58,7 +58,7 @@ def bench_of(folder, representation, network, methods, **options):
     )
     plan = AttributionPlan(list(methods), {k: lambda m=m: m for k, m in methods.items()}, **options)
     perturbation = PerturbationPlan(
-        ["top", "bottom", "random"], [0.2, 0.5], "zero", Zero(), {"top": Top, "bottom": Bottom, "random": Random}
+        ["top", "bottom", "random"], [0.2, 0.5], Zero(), {"top": Top, "bottom": Bottom, "random": Random}
     )
     make = {"attribution": plan, "perturbation": perturbation}
     return SimpleNamespace(
