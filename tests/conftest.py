@@ -159,13 +159,15 @@ def store(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory) -> Path:
-    """A tree of constellation PNGs of the tiny set."""
+    """A tree of constellation PNGs of the tiny set, each with a perturbed twin."""
     from amc_xai.data import Synthetic
     from amc_xai.data.conversion import write_cells
+    from amc_xai.perturbation import PerturbationPlan, Top, Zero
     from amc_xai.representation import Constellation
     from amc_xai.tasks.images import PngWriter
 
+    plan = PerturbationPlan(["top"], [0.05], Zero(), {"top": Top})
     root = tmp_path_factory.mktemp("pictures") / "tree"
     source = Synthetic(["BPSK", "QPSK"], [0, 20], frames_per_cell=10, frame_length=128)
-    list(write_cells(source, PngWriter(Constellation(32), None, 0), root, {}))
+    list(write_cells(source, PngWriter(Constellation(32), plan, 0), root, {}))
     return root

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,11 @@ def here(tmp_path, monkeypatch, trained, store, brought, pictures):
         "RML2016.pkl": brought / "a.pkl",
         "RECORDINGS": brought / "recordings",
         "LABELS.csv": brought / "labels.csv",
-        "MULTIRUN/0": trained,
     }
     for name, target in places.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).symlink_to(target)
+    shutil.copytree(trained, tmp_path / "MULTIRUN" / "0")
     return tmp_path
 
 
