@@ -80,6 +80,10 @@ def pis_map(rows: list[PisRow], label: str, axis: str) -> Figure:
             axes.set_title(selectors[s], fontsize=9)
         if s == 0:
             axes.set_ylabel(f"{axis}\n({channels[c]})" if len(channels) > 1 else axis)
+    task = TASK_NAMES[rows[0]["task"]]
+    figure.suptitle(
+        f"{task} accuracy lost to masks, by {label if label != 'snr' else 'SNR'}", fontsize=12, fontweight="bold"
+    )
     figure.supxlabel("Masked share of lit pixels (%)", fontsize=10)
     figure.colorbar(image, ax=grid, shrink=0.8, label="PIS (drop / share of lit pixels masked)")
     return figure
