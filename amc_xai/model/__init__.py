@@ -9,6 +9,7 @@ from amc_xai.model.mcldnn import Mcldnn
 from amc_xai.model.moe_amc import MoeAmc
 from amc_xai.model.network import Classifier, MultiTaskNetwork, Prediction
 from amc_xai.model.oshea_resnet import OsheaResnet
+from amc_xai.model.patch_resnet import PatchResNet
 from amc_xai.model.pet_cgdnn import PetCgdnn
 from amc_xai.model.timm_backbone import TimmBackbone
 
@@ -22,6 +23,7 @@ __all__ = [
     "MoeAmc",
     "MultiTaskNetwork",
     "OsheaResnet",
+    "PatchResNet",
     "PetCgdnn",
     "Prediction",
     "SharedExtractor",

@@ -16,7 +16,7 @@ from amc_xai.perturbation.view import DoesNotApply, View
 from amc_xai.representation.histogram import gaussian_smooth
 
 # Channels whose points are symbols after timing (and carrier) recovery.
-SYNCHRONISED = ("symbols", "recovered")
+SYNCHRONISED = ("symbols", "recovered", "recovered_8", "recovered_16")
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,15 @@ from amc_xai.representation.constellation import check_drawing, normalise_power
 from amc_xai.representation.histogram import draw_cells, gaussian_smooth, pixel_cells
 from amc_xai.representation.synchronisation import matched_filter, recover_carrier, symbols
 
-CHANNELS = ("trajectory", "symbols", "recovered", "differential", "residual")
+CHANNELS = ("trajectory", "symbols", "recovered", "recovered_8", "recovered_16", "differential", "residual")
+# The order of the power that each of these takes the carrier out by.
+RECOVERY = {"recovered": 4, "recovered_8": 8, "recovered_16": 16}
 # The residual keeps frequencies beyond this many symbol rates: past the widest signal, roll-off 1 included.
 OUT_OF_BAND = 1.2
 TRAJECTORY_EXTENT = 3.0
 SYMBOL_EXTENT = 2.0
+# The sixteenth power of a larger offset would turn by more than half a cycle a symbol.
+MAX_REACH = 1 / 32
 # log10 of the residual's amplitude at the centre and at the edge of its picture.
 RESIDUAL_DECADES = (-3.0, 1.0)
 
@@ -25,6 +29,8 @@ class Augmented(nn.Module):
     - ``trajectory``: all samples of the power-normalised frame, extent 3.
     - ``symbols``: after a blind matched filter, at the estimated symbol instants, extent 2.
     - ``recovered``: the same with carrier offset and phase taken out by the fourth power, extent 2.
+    - ``recovered_8``, ``recovered_16``: the same by the eighth and the sixteenth power, which hold a line for 8PSK
+      and 16PSK where the fourth has none.
     - ``differential``: s[n+1] s*[n] with the square root of its magnitude, extent 2: phase drops out, and a
       carrier offset only turns the picture.
     - ``residual``: what lies outside the signal's band, in polar form with log10 of the radius from 10^-3 at the
@@ -35,6 +41,8 @@ class Augmented(nn.Module):
         channels: which of these to draw, in this order.
         samples_per_symbol: of the frames; above 2.4, or the band has no outside and ``residual`` can't be drawn.
         roll_off: of the matched filter.
+        carrier_reach: largest carrier offset that is looked for, in cycles a symbol; a smaller one leaves noise
+            fewer chances to be taken for the carrier.
         log: draw log(1 + count) instead of the count.
         smoothing: standard deviation of a Gaussian blur in pixels; 0 = off.
 
@@ -48,6 +56,7 @@ class Augmented(nn.Module):
         channels: Sequence[str] = ("symbols", "recovered", "differential", "residual"),
         samples_per_symbol: float = 8.0,
         roll_off: float = 0.25,
+        carrier_reach: float = 0.01,
         log: bool = True,
         smoothing: float = 0.0,
     ):
@@ -69,7 +78,13 @@ class Augmented(nn.Module):
         self.image_size = image_size
         self.channels = tuple(channels)
         self.samples_per_symbol = samples_per_symbol
+        if not 0 < carrier_reach <= MAX_REACH:
+            raise UserError(
+                f"representation.carrier_reach must lie above 0 and up to {MAX_REACH:g} cycles a symbol, "
+                f"not {carrier_reach:g}"
+            )
         self.roll_off = roll_off
+        self.carrier_reach = carrier_reach
         self.log = log
         self.smoothing = smoothing
         self.extent = SYMBOL_EXTENT
@@ -87,12 +102,12 @@ class Augmented(nn.Module):
             found["trajectory"] = frame / TRAJECTORY_EXTENT
         if "residual" in self.channels:
             found["residual"] = self._residual(frame)
-        if {"symbols", "recovered", "differential"} & set(self.channels):
+        if {"symbols", "differential", *RECOVERY} & set(self.channels):
             filtered = matched_filter(frame, self.samples_per_symbol, self.roll_off)
             z = symbols(filtered, self.samples_per_symbol)
             found["symbols"] = z / SYMBOL_EXTENT
-            if "recovered" in self.channels:
-                found["recovered"] = recover_carrier(z) / SYMBOL_EXTENT
+            for name in set(RECOVERY) & set(self.channels):
+                found[name] = recover_carrier(z, RECOVERY[name], self.carrier_reach) / SYMBOL_EXTENT
             if "differential" in self.channels:
                 product = z[:, 1:] * z[:, :-1].conj()
                 magnitude = product.abs()

@@ -14,15 +14,15 @@ IQ = Synthetic(["QPSK", "16QAM", "GMSK"], [5, 25], 2, frame_length=512).read(np.
 
 def test_channels_come_in_the_order_asked_for():
     every = Augmented(32, CHANNELS)(IQ)
-    assert every.shape == (12, 5, 32, 32)
-    assert Augmented(32, CHANNELS).output_shape(512) == (5, 32, 32)
+    assert every.shape == (12, 7, 32, 32)
+    assert Augmented(32, CHANNELS).output_shape(512) == (7, 32, 32)
     for chosen in (("residual",), ("recovered", "trajectory"), ("differential", "symbols", "residual")):
         some = Augmented(32, chosen)
         assert some.channels == chosen and some.output_shape(512) == (len(chosen), 32, 32)
         expected = every[:, [CHANNELS.index(name) for name in chosen]]
         assert torch.equal(some(IQ), expected)
     # No two channels show the same.
-    for a in range(5):
+    for a in range(7):
         for b in range(a):
             assert not torch.allclose(every[:, a], every[:, b], atol=0.1)
 
@@ -140,7 +140,7 @@ def test_drawing_the_cells_is_the_image_and_weights_leave_points_out():
         (
             {"channels": ["symbols", "phase"]},
             "representation.channels: there is no channel 'phase'; choose from trajectory, symbols, recovered, "
-            "differential, residual",
+            "recovered_8, recovered_16, differential, residual",
         ),
         ({"channels": []}, "representation.channels: name each channel once, and at least one"),
         ({"channels": ["symbols", "symbols"]}, "representation.channels: name each channel once"),
@@ -149,6 +149,7 @@ def test_drawing_the_cells_is_the_image_and_weights_leave_points_out():
             {"samples_per_symbol": 2},
             "representation.channels: at 2 samples a symbol the signal fills the band, so residual has nothing",
         ),
+        ({"carrier_reach": 0}, "representation.carrier_reach must lie above 0 and up to 0.03125 cycles a symbol"),
         ({"image_size": -1}, "representation.image_size must be 1 or more pixels, not -1"),
     ],
 )

@@ -115,9 +115,23 @@ def test_recovery_puts_qpsk_with_a_known_offset_back_on_four_points(cycles_per_s
 
 
 def test_recovery_looks_for_offsets_within_its_reach_alone():
-    # The fourth power of this one turns at 0.08 cycles a symbol, outside of +-0.04: the points stay spread out.
+    # An offset of 0.02 cycles a symbol, outside of +-0.01: the points stay spread out.
     sent = np.exp(1j * np.pi / 2 * np.random.default_rng(0).integers(0, 4, (1, 128)))
     received = torch.from_numpy(sent * np.exp(2j * np.pi * 0.02 * np.arange(128))).to(torch.complex64)
     lost = (recover_carrier(received) ** 4).mean().abs()
-    found = (recover_carrier(received, reach=0.1) ** 4).mean().abs()
+    found = (recover_carrier(received, reach=0.025) ** 4).mean().abs()
     assert lost < 0.3 and found > 0.98
+
+
+@pytest.mark.parametrize(("name", "order", "snr_db"), [("8PSK", 8, 14.0), ("16PSK", 16, 20.0)])
+def test_higher_orders_find_the_carrier_of_denser_psk(name, order, snr_db):
+    iq, _ = frames(name, 64, 1024, snr_db, carrier_offset_std=1e-4, random_phase=True, random_timing=True)
+    received = symbols(matched_filter(iq, SPS), SPS)
+
+    def line(z: torch.Tensor) -> torch.Tensor:
+        """1 where all phases are multiples of 2 pi / order, about 0.09 where they are anywhere."""
+        return torch.polar(torch.ones(z.shape), order * z.angle()).mean(-1).abs()
+
+    phase_noise = math.exp(-(order**2) * 10 ** (-snr_db / 10) / 4)
+    assert line(recover_carrier(received, order)).mean() > 0.8 * phase_noise
+    assert line(recover_carrier(received, 4)).mean() < 0.4 * phase_noise
