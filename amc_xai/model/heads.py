@@ -49,14 +49,21 @@ class TaskSpecificExtractor(nn.Module):
 
 
 class SharedExtractor(nn.Module):
-    """No task-specific layers: both heads read the shared features (B, F)."""
+    """No task-specific layers: both heads read the same features, shared (B, F) -> (B, T) twice.
 
-    def __init__(self, features: int):
+    T = F * ``ratio``: 1 leaves the features as they are; below it one linear layer narrows them for both tasks,
+    to the width that a task-specific extractor of that ratio gives each. ``dropout`` acts before the heads.
+    """
+
+    def __init__(self, features: int, ratio: float = 1.0, dropout: float = 0.0):
         super().__init__()
-        self.num_features = features
+        self.num_features = max(1, round(features * ratio))
+        self.narrow = nn.Identity() if ratio == 1 else nn.Linear(features, self.num_features)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, shared: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return shared, shared
+        features = self.dropout(self.narrow(shared))
+        return features, features
 
 
 def linear(features: int, classes: int) -> nn.Module:

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from amc_xai.evaluation.gates import GateShares
-from amc_xai.report.style import MARKERS, SERIES, decibels, new_figure, percent_axis, snr_label, styled
+from amc_xai.report.style import MARKERS, SERIES, decibels, in_words, new_figure, percent_axis, snr_label, styled
 
 
 @styled
@@ -13,7 +13,7 @@ def gate_by_snr(gates: GateShares, *, snr_definition: str | None = None) -> Figu
     axes = figure.add_subplot()
     for k, expert in enumerate(gates.experts):
         look = {"color": SERIES[k % len(SERIES)], "marker": MARKERS[k % len(MARKERS)]}
-        axes.plot(gates.snrs, gates.shares[:, k], label=expert_label(expert), gid=expert, **look)
+        axes.plot(gates.snrs, gates.shares[:, k], label=in_words(expert), gid=expert, **look)
     percent_axis(axes, "y")
     axes.set(xlabel=snr_label(snr_definition), ylabel="Mean share of the gate (%)", ylim=(-0.02, 1.02))
     if len(gates.snrs) <= 17:
@@ -21,9 +21,3 @@ def gate_by_snr(gates: GateShares, *, snr_definition: str | None = None) -> Figu
     axes.legend(loc="best")
     axes.set_title("Which expert the network listens to")
     return figure
-
-
-def expert_label(name: str) -> str:
-    """``low_snr`` -> ``Low SNR``."""
-    text = name.replace("_", " ")
-    return (text[:1].upper() + text[1:]).replace("snr", "SNR")

@@ -17,6 +17,7 @@ from amc_xai.report.style import (
     TASK_NAMES,
     TASKS,
     VERMILION,
+    in_words,
     new_figure,
     percent_axis,
     styled,
@@ -90,14 +91,13 @@ def _further_panels(epochs: list[dict[str, Any]]) -> list[tuple[str, str, dict[s
     for word, fields in words.items():
         lines = {
             name: (
-                name.removeprefix(f"{word}_").replace("_", " "),
+                in_words(name.removeprefix(f"{word}_")),
                 SERIES[index % len(SERIES)] if len(fields) > 1 else INK,
                 ("-", "--", ":", "-.")[index // len(SERIES) % 4],
             )
             for index, name in enumerate(fields)
         }
-        title = word if len(fields) > 1 else fields[0].replace("_", " ")
-        panels.append((title.capitalize(), "Value", lines))
+        panels.append((in_words(word if len(fields) > 1 else fields[0]), "Value", lines))
     return panels
 
 

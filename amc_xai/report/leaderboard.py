@@ -36,6 +36,8 @@ def write_leaderboard(folders: Sequence[str | Path], into: Path) -> str:
     table = entries(runs)
     lines = rows(table)
     notes = []
+    if any(run.untrained for run in runs):
+        notes.append(f"{DASH}: a task that the loss left out (weight 0), and what needs it.")
     if not same_frames(runs):
         notes.append(
             "The runs were tested on different frames: fix `dataset.seed` and `split.seed` to compare them."

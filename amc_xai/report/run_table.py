@@ -25,26 +25,35 @@ SEED = "seed"
 
 @dataclass(frozen=True)
 class Run:
-    """What the table takes from one run folder. ``overrides`` by key; ``model`` is {} without ``model.json``."""
+    """What the table takes from one run folder. ``overrides`` by key; ``model`` is {} without ``model.json``;
+    ``untrained`` are the tasks whose weight in the loss was zero throughout: their head says nothing.
+    """
 
     folder: Path
     overrides: dict[str, str]
     metrics: dict[str, Any]
     model: dict[str, Any]
     frames_per_second: float
+    untrained: frozenset[str]
 
     @cached_property
     def predictions(self) -> Predictions | None:
         path = self.folder / "predictions.npz"
         return Predictions.load(path) if path.exists() else None
 
+    def trained(self, name: str) -> bool:
+        """Whether the accuracy ``name`` is of something trained; the joint one needs both tasks."""
+        task = name.removesuffix("_accuracy")
+        return not self.untrained if task == "joint" else task not in self.untrained
+
     def by_snr(self, name: str) -> dict[float, float]:
         """SNR in dB -> the accuracy ``name`` of ``metrics.json``, where frames of that SNR were tested."""
-        return {row["snr"]: row[name] for row in self.metrics["by_snr"] if row[name] is not None}
+        rows = self.metrics["by_snr"] if self.trained(name) else []
+        return {row["snr"]: row[name] for row in rows if row[name] is not None}
 
     def class_accuracy(self, modulation: str) -> float:
         """Share of the frames of ``modulation`` that are named right, NaN without such frames."""
-        for row in self.metrics["by_class"]:
+        for row in self.metrics["by_class"] if self.trained("modulation_accuracy") else []:
             if row["modulation"] == modulation and row["modulation_accuracy"] is not None:
                 return row["modulation_accuracy"]
         return math.nan
@@ -52,7 +61,7 @@ class Run:
     def class_by_snr(self, modulation: str) -> dict[float, float]:
         """SNR in dB -> share of that SNR's frames of ``modulation`` that are named right."""
         table = self.predictions
-        if table is None or modulation not in table.modulations:
+        if table is None or modulation not in table.modulations or not self.trained("modulation_accuracy"):
             return {}
         index = int(np.flatnonzero(table.modulations == modulation)[0])
         mine = (table.modulation_label == index) & (table.snr_label >= 0)
@@ -77,10 +86,10 @@ class Entry:
 
     def accuracy(self, name: str) -> tuple[float, float, float]:
         """Mean over the runs of the accuracy ``name`` with its 95 % interval (see :func:`over_seeds`)."""
-        values = [value for run in self.runs if (value := run.metrics[name]) is not None]
-        if len(values) == 1:
-            return (values[0], *self.runs[0].metrics["interval95"][name])
-        return over_seeds(values)
+        told = [run.metrics for run in self.runs if run.trained(name) and run.metrics[name] is not None]
+        if len(told) == 1:
+            return (told[0][name], *told[0]["interval95"][name])
+        return over_seeds([metrics[name] for metrics in told])
 
 
 def over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
@@ -135,13 +144,16 @@ def read_run(folder: Path) -> Run:
     given = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "overrides.yaml"), resolve=False)
     overrides = dict(str(entry).lstrip("+").partition("=")[::2] for entry in given)
     model, history = folder / "model.json", folder / "history.jsonl"
-    speeds = series(read_history(history), "frames_per_second")[1] if history.exists() else []
+    epochs = read_history(history) if history.exists() else []
+    speeds = series(epochs, "frames_per_second")[1]
+    weights = {task: series(epochs, f"weight_{task}")[1] for task in ("modulation", "snr")}
     return Run(
         folder,
         overrides,
         load_metrics(folder / "metrics.json"),
         json.loads(model.read_text(encoding="utf-8")) if model.exists() else {},
         float(np.median(speeds)) if speeds else math.nan,
+        frozenset(task for task, found in weights.items() if found and not any(found)),
     )
 
 

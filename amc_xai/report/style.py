@@ -101,6 +101,12 @@ def decibels(value: float) -> str:
     return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 
 
+def in_words(name: str) -> str:
+    """The name of a field as a label: ``low_snr`` -> ``Low SNR``."""
+    text = name.replace("_", " ").replace("snr", "SNR")
+    return text[:1].upper() + text[1:]
+
+
 def percent_axis(axes: Axes, which: str, *, full: bool = True) -> None:
     """Label shares 0..1 on axis ``which`` ("x" or "y") in percent; ``full`` shows all of 0 to 100 %."""
     axis = axes.xaxis if which == "x" else axes.yaxis

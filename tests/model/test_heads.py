@@ -79,6 +79,20 @@ def test_the_shared_extractor_gives_both_tasks_the_same_features():
     assert modulation is shared and snr is shared
 
 
+def test_the_shared_extractor_can_be_as_narrow_as_the_other_one():
+    torch.manual_seed(0)
+    narrow, shared = SharedExtractor(32, ratio=0.25, dropout=0.5), torch.randn(64, 32)
+    assert narrow.num_features == 8 == TaskSpecificExtractor(32, 0.25).num_features
+    assert parameters(narrow) == 32 * 8 + 8
+    modulation, snr = narrow(shared)
+    assert modulation is snr
+    kept = modulation != 0
+    plain = shared @ narrow.narrow.weight.T + narrow.narrow.bias
+    torch.testing.assert_close(modulation[kept], 2 * plain[kept])
+    assert 0.4 < kept.float().mean() < 0.6
+    torch.testing.assert_close(narrow.eval()(shared)[0], plain)
+
+
 @pytest.mark.parametrize(
     ("head", "count"),
     [

@@ -1,10 +1,9 @@
-"""What holds for every sequence network."""
+"""What sequence networks and fusion take; what holds for every backbone is in test_every_backbone.py."""
 
 import pytest
 import torch
 
 from amc_xai.errors import UserError
-from amc_xai.loss import FixedWeights, Target
 from amc_xai.model import (
     CgdNet,
     Cumulants,
@@ -12,12 +11,9 @@ from amc_xai.model import (
     Harper,
     Mcldnn,
     MoeAmc,
-    MultiTaskNetwork,
     OsheaResnet,
     PetCgdnn,
-    SharedExtractor,
     TimmBackbone,
-    linear,
 )
 
 LENGTH = 64
@@ -32,35 +28,8 @@ NETWORKS = {
 }
 
 
-def two_headed(name):
-    torch.manual_seed(1)
-    return MultiTaskNetwork(NETWORKS[name]((2, LENGTH)), SharedExtractor, linear, linear, 3, 4)
-
-
 def frames(count=12):
     return torch.randn(count, 2, LENGTH, generator=torch.Generator().manual_seed(2))
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_every_parameter_learns_from_both_tasks_together(name):
-    network = two_headed(name)
-    loss = FixedWeights([0, 10, 20, 30])
-    loss(network(frames()), Target(torch.arange(12) % 3, torch.arange(12) % 4)).total.backward()
-    without = [key for key, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    assert without == []
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_evaluation_is_deterministic_and_frames_do_not_touch_each_other(name):
-    network, x = two_headed(name).eval(), frames()
-    order = torch.randperm(12, generator=torch.Generator().manual_seed(3))
-    with torch.no_grad():
-        first, again, permuted, alone = network(x), network(x), network(x[order]), network(x[:1])
-    for k in range(2):
-        assert torch.equal(first[k], again[k])
-        torch.testing.assert_close(permuted[k], first[k][order], rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(alone[k], first[k][:1], rtol=1e-4, atol=1e-5)
-        assert first[k].std(0).min() > 0  # it does look at the frame
 
 
 @pytest.mark.parametrize("name", NETWORKS)

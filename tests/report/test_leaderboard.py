@@ -101,6 +101,30 @@ def test_curves_are_means_over_seeds(multirun):
     assert drawn["large|64QAM"].get_ydata() == pytest.approx([0.3, 0.7])
 
 
+def test_a_task_that_was_not_trained_has_no_numbers(tmp_path):
+    """A head that the loss left out answers by chance: that is no result to rank."""
+    write_run(tmp_path / "0", ["loss=fixed"], BAD)
+    write_run(tmp_path / "1", ["loss=modulation_only"], GOOD)
+    write_run(tmp_path / "2", ["loss=snr_only"], GOOD)
+    for name, weights in (("0", (0.5, 0.5)), ("1", (1, 0)), ("2", (0, 1))):
+        row = {"epoch": 0, "weight_modulation": weights[0], "weight_snr": weights[1]}
+        (tmp_path / name / "history.jsonl").write_text(json.dumps(row))
+    text = write_leaderboard([tmp_path], tmp_path)
+    with (tmp_path / "leaderboard.csv").open(newline="") as file:
+        found = {row["name"]: row for row in csv.DictReader(file)}
+    assert list(found) == ["fixed", "modulation_only", "snr_only"]  # without a joint accuracy: last
+    kept = [[name for name in ("modulation", "snr", "joint") if r[f"{name}_accuracy"]] for r in found.values()]
+    assert kept == [["modulation", "snr", "joint"], ["modulation"], ["snr"]]
+    assert float(found["modulation_only"]["modulation_accuracy"]) == pytest.approx(46 / 60)
+    assert float(found["snr_only"]["snr_accuracy"]) == pytest.approx(46 / 60)
+    assert found["snr_only"]["accuracy_64QAM"] == "" != found["modulation_only"]["accuracy_64QAM"]
+    assert "a task that the loss left out (weight 0)" in text
+    figure = leaderboard_figure(entries(read_runs([tmp_path])[0]))
+    drawn = {line.get_gid(): len(line.get_xdata()) for axes in figure.axes for line in axes.get_lines()}
+    assert drawn["modulation_only|modulation"] == drawn["snr_only|snr"] == 2
+    assert drawn["modulation_only|snr"] == drawn["snr_only|joint"] == drawn["snr_only|64QAM"] == 0
+
+
 def test_names_tell_what_differs(tmp_path):
     write_run(tmp_path / "a" / "0", ["backbone=tiny", "loss=fixed", "seed=4"], BAD)
     write_run(tmp_path / "b" / "0", ["backbone=tiny", "representation=iq"], GOOD, labels_reversed=True)

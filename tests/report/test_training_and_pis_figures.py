@@ -29,14 +29,20 @@ def test_training_lines_are_the_history(history):
 def test_what_a_part_adds_gets_its_own_panel(history):
     for epoch in history:
         share = 0.1 * epoch["epoch"]
-        epoch |= {"gate_low": share, "gate_high": 1 - share, "curriculum_share": 0.5, "seconds": 3.0, "note": "x"}
+        epoch |= {
+            "gate_low_snr": share,
+            "gate_high_snr": 1 - share,
+            "curriculum_share": 0.5,
+            "seconds": 3.0,
+            "note": "x",
+        }
     figure = training_curves(history)
     drawn = lines(figure)
-    for name in ("gate_low", "gate_high", "curriculum_share"):
+    for name in ("gate_low_snr", "gate_high_snr", "curriculum_share"):
         assert list(drawn[name].get_ydata()) == [epoch[name] for epoch in history]
     assert not {"seconds", "note", "epoch"} & drawn.keys()
     assert [axes.get_title(loc="left") for axes in figure.axes[4:]] == ["Gate", "Curriculum share"]
-    assert [text.get_text() for text in figure.axes[4].get_legend().get_texts()] == ["low", "high"]
+    assert [text.get_text() for text in figure.axes[4].get_legend().get_texts()] == ["Low SNR", "High SNR"]
 
 
 def test_panels_without_data_are_left_out(history):
