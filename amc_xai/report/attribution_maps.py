@@ -54,23 +54,26 @@ def attribution_grid(gallery: Gallery, channel: str, *, snr_definition: str | No
     selector = next(iter(gallery.masks), None)
     columns = 1 + (selector is not None) + 2 * len(methods)
     inch = float(np.clip(11.0 / columns, 0.85, 1.9))
+    # In small pictures single pixels would be too small to see: keep the strongest of each block.
+    size = TWIN_PIXELS if inch > 1.4 else int(0.4 * inch * DPI)
     figure = new_figure(inch * columns + 1.7, (inch + 0.06) * len(chosen) + 1.3)
     grid = figure.subplots(len(chosen), columns, squeeze=False)
     for row, g in enumerate(chosen):
         image = gallery.image[g, c]
         used = [image > 0] + ([gallery.masks[selector][g, c]] if selector is not None else [])
         window = window_of(np.logical_or.reduce(used))
-        grey = np.repeat(pooled(brightness(image)[window], TWIN_PIXELS)[..., None], 3, axis=-1)
+        grey = np.repeat(pooled(brightness(image)[window], size)[..., None], 3, axis=-1)
         pictures = [("image", "image", grey)]
         if selector is not None:
             masked = grey.copy()
-            masked[pooled(gallery.masks[selector][g, c][window], TWIN_PIXELS)] = LOUD
+            masked[pooled(gallery.masks[selector][g, c][window], size)] = LOUD
             pictures.append((f"mask:\n{selector}", "mask", masked))
         for method in methods:
             for task, name in TASKS:
                 scores = signed_brightness(gallery.attributions[f"{method}_{task}"][g, c])[window]
-                colours = SIGNED((pooled_signed(scores, TWIN_PIXELS) + 1) / 2)[..., :3]
-                pictures.append((f"{title_of(method)}:\n{name}", f"{method}|{task}", colours))
+                colours = SIGNED((pooled_signed(scores, size) + 1) / 2)[..., :3]
+                title = f"{title_of(method)}:" if inch > 1.4 else f"{title_of(method)}:".replace(" ", "\n")
+                pictures.append((f"{title}\n{name}", f"{method}|{task}", colours))
         for axes, (title, gid, picture) in zip(grid[row], pictures, strict=True):
             axes.imshow(picture, origin="lower", interpolation="nearest", gid=f"{g}|{gid}")
             bare(axes)
@@ -113,7 +116,7 @@ def attribution_by_snr(gallery: Gallery, channel: str, *, snr_definition: str | 
     selector = next(iter(gallery.masks), None)
     window = window_of((gallery.image[:, c] > 0).any(0))
     inch = float(np.clip(11.0 / (3 * len(snrs)), 0.45, 1.1))
-    size = int(0.85 * inch * DPI)
+    size = int(0.45 * inch * DPI)  # as above: the strongest of each block
     figure = new_figure(3 * inch * len(snrs) + 1.5, 1.16 * inch * len(classes) + 1.5)
     blocks = figure.subplots(1, 1 + len(TASKS), sharey=True)
     for (row, column), g in cells.items():

@@ -17,7 +17,8 @@ CAPTIONS = {
     "gate_by_snr": "Which expert the network listens to at each SNR.",
     "training_curves": "Training by epoch.",
     "pis_by_fraction": "Accuracy after masking, and the Perturbation Impact Score, by masked share.",
-    "pis_published": "What share of the lit pixels each mask really removed, against the share that it names.",
+    "pis_published": "What share of the lit pixels each mask really removed, and the score as published (drop / "
+    "share named): one that grows as 1 / share comes of one mask under several names.",
     "pis_by_class": "Perturbation Impact Score of the modulation answer, by true modulation.",
     "pis_by_snr": "Perturbation Impact Score of the SNR answer, by true SNR.",
     "perturbed_confusion": "Confusion without masking, and under each selector's mask.",

@@ -62,10 +62,12 @@ def explain(bench: Workbench, indices: np.ndarray) -> None:
         )
         return
     bench.classifier.to(bench.accelerator.device).eval()
+    scored = indices
     if plan.frames is not None and plan.frames < len(indices):
         order = np.random.default_rng(bench.parts.seed).permutation(len(indices))
-        indices = np.sort(indices[order[: plan.frames]])
-    score_perturbations(bench, plan, indices, view_of)
+        scored = np.sort(indices[order[: plan.frames]])
+    score_perturbations(bench, plan, scored, view_of)
+    # Of all frames: a few hundred don't hold one of each class at each SNR.
     make_gallery(bench, plan, indices).save(bench.parts.folder / "gallery.npz")
 
 
