@@ -1,23 +1,24 @@
 """Pictures of attribution: each frame's image, what is masked in it, and what speaks for each answer."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 
 from amc_xai.report.attribution_files import title_of
 from amc_xai.report.constellations import (
-    _TWIN_PIXELS,
-    _bare,
-    _caption,
-    _channel,
-    _window,
+    TWIN_PIXELS,
+    bare,
     brightness,
+    caption,
     chosen_frames,
+    place_of,
     pooled,
+    window_of,
 )
 from amc_xai.report.gallery import Gallery
-from amc_xai.report.style import BLUE, LOUD, MUTED, VERMILION, new_figure, snr_label, styled
+from amc_xai.report.style import BLUE, DPI, INK, LOUD, MUTED, VERMILION, decibels, new_figure, snr_label, styled
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "#ffffff", VERMILION])
 TASKS = (("modulation", "modulation"), ("snr", "SNR"))
@@ -47,32 +48,35 @@ def attribution_grid(gallery: Gallery, channel: str, *, snr_definition: str | No
     same frames, cut to the same square, as in ``masked_twins``. The gid of each picture is ``<frame>|image``,
     ``<frame>|mask`` or ``<frame>|<method>|<task>``.
     """
-    c = _channel(gallery, channel)
+    c = place_of(gallery, channel)
     chosen = chosen_frames(gallery)
     methods = list(dict.fromkeys(name.rpartition("_")[0] for name in gallery.attributions))
     selector = next(iter(gallery.masks), None)
     columns = 1 + (selector is not None) + 2 * len(methods)
     inch = float(np.clip(11.0 / columns, 0.85, 1.9))
+    # In small pictures single pixels would be too small to see: keep the strongest of each block.
+    size = TWIN_PIXELS if inch > 1.4 else int(0.4 * inch * DPI)
     figure = new_figure(inch * columns + 1.7, (inch + 0.06) * len(chosen) + 1.3)
     grid = figure.subplots(len(chosen), columns, squeeze=False)
     for row, g in enumerate(chosen):
         image = gallery.image[g, c]
         used = [image > 0] + ([gallery.masks[selector][g, c]] if selector is not None else [])
-        window = _window(np.logical_or.reduce(used))
-        grey = np.repeat(pooled(brightness(image)[window], _TWIN_PIXELS)[..., None], 3, axis=-1)
+        window = window_of(np.logical_or.reduce(used))
+        grey = np.repeat(pooled(brightness(image)[window], size)[..., None], 3, axis=-1)
         pictures = [("image", "image", grey)]
         if selector is not None:
             masked = grey.copy()
-            masked[pooled(gallery.masks[selector][g, c][window], _TWIN_PIXELS)] = LOUD
+            masked[pooled(gallery.masks[selector][g, c][window], size)] = LOUD
             pictures.append((f"mask:\n{selector}", "mask", masked))
         for method in methods:
             for task, name in TASKS:
                 scores = signed_brightness(gallery.attributions[f"{method}_{task}"][g, c])[window]
-                colours = SIGNED((pooled_signed(scores, _TWIN_PIXELS) + 1) / 2)[..., :3]
-                pictures.append((f"{title_of(method)}:\n{name}", f"{method}|{task}", colours))
+                colours = SIGNED((pooled_signed(scores, size) + 1) / 2)[..., :3]
+                title = f"{title_of(method)}:" if inch > 1.4 else f"{title_of(method)}:".replace(" ", "\n")
+                pictures.append((f"{title}\n{name}", f"{method}|{task}", colours))
         for axes, (title, gid, picture) in zip(grid[row], pictures, strict=True):
             axes.imshow(picture, origin="lower", interpolation="nearest", gid=f"{g}|{gid}")
-            _bare(axes)
+            bare(axes)
             axes.set_xticks([])
             axes.set_yticks([])
             if gid not in ("image", "mask"):
@@ -80,7 +84,7 @@ def attribution_grid(gallery: Gallery, channel: str, *, snr_definition: str | No
                     spine.set(visible=True, color="#d4d8df", linewidth=0.8)
             if row == 0:
                 axes.set_title(title, loc="center", fontsize=10 if inch > 1.4 else 7)
-        grid[row][0].set_ylabel(_caption(gallery, g), rotation=0, ha="right", va="center", fontsize=9, labelpad=8)
+        grid[row][0].set_ylabel(caption(gallery, g), rotation=0, ha="right", va="center", fontsize=9, labelpad=8)
     of = f" ({channel})" if len(gallery.channels) > 1 else ""
     figure.suptitle(f"What speaks for the answer{of}", fontsize=11, fontweight="bold")
     notes = [
@@ -93,3 +97,72 @@ def attribution_grid(gallery: Gallery, channel: str, *, snr_definition: str | No
     notes.append(Patch(facecolor="none", edgecolor="none", label=f"dB of {name}"))
     figure.legend(handles=notes, loc="outside lower center", ncols=len(notes), fontsize=9, labelcolor=MUTED)
     return figure
+
+
+@styled
+def attribution_by_snr(gallery: Gallery, channel: str, *, snr_definition: str | None = None) -> Figure:
+    """Rows = classes, columns = SNRs; one block for the image with the first selector's mask, one for each task.
+
+    In each cell the first frame of both. The maps are those of the first method, each of its own scale; below
+    each stands the probability of what the network named, in a frame where that was wrong. All are cut to one
+    square. The gid of each picture is ``<frame>|image`` or ``<frame>|<task>``.
+    """
+    c = place_of(gallery, channel)
+    classes, snrs = list(dict.fromkeys(gallery.modulation.tolist())), sorted(set(gallery.snr.tolist()))
+    cells: dict[tuple[int, int], int] = {}
+    for g in range(len(gallery.snr)):
+        cells.setdefault((classes.index(gallery.modulation[g]), snrs.index(gallery.snr[g])), g)
+    method = next(iter(gallery.attributions)).rpartition("_")[0]
+    selector = next(iter(gallery.masks), None)
+    window = window_of((gallery.image[:, c] > 0).any(0))
+    inch = float(np.clip(11.0 / (3 * len(snrs)), 0.45, 1.1))
+    size = int(0.45 * inch * DPI)  # as above: the strongest of each block
+    figure = new_figure(3 * inch * len(snrs) + 1.5, 1.16 * inch * len(classes) + 1.5)
+    blocks = figure.subplots(1, 1 + len(TASKS), sharey=True)
+    for (row, column), g in cells.items():
+        grey = np.repeat(pooled(brightness(gallery.image[g, c])[window], size)[..., None], 3, axis=-1)
+        if selector is not None:
+            grey[pooled(gallery.masks[selector][g, c][window], size)] = LOUD
+        _cell(blocks[0], row, column, grey, f"{g}|image")
+        for t, (task, _) in enumerate(TASKS):
+            scores = signed_brightness(gallery.attributions[f"{method}_{task}"][g, c])[window]
+            colours = SIGNED((pooled_signed(scores, size) + 1) / 2)[..., :3]
+            _cell(blocks[1 + t], row, column, colours, f"{g}|{task}", wrong=_wrong(gallery, g, task))
+            if gallery.confidence is not None:
+                text = f"{100 * gallery.confidence[g, t]:.0f}"
+                blocks[1 + t].text(column, row + 0.5, text, ha="center", va="center", fontsize=6.5, color=MUTED)
+    titles = [
+        "image" if selector is None else f"image, masked by {selector}",
+        *(f"map for the {n}" for _, n in TASKS),
+    ]
+    for axes, title in zip(blocks, titles, strict=True):
+        bare(axes)
+        axes.set(xlim=(-0.5, len(snrs) - 0.5), ylim=(len(classes) - 0.4, -0.5), aspect=1.16)
+        axes.set_xticks(range(len(snrs)), [decibels(snr) for snr in snrs], fontsize=9)
+        axes.set_yticks(range(len(classes)), classes, fontsize=9)
+        axes.set_xlabel(snr_label(snr_definition))
+        axes.set_title(title, loc="center", fontsize=10)
+    of = f" ({channel})" if len(gallery.channels) > 1 else ""
+    figure.suptitle(f"What speaks for the answer, by class and SNR{of}: {title_of(method)}", fontweight="bold")
+    notes = [
+        Patch(facecolor=VERMILION, label="for the class that was named"),
+        Patch(facecolor=BLUE, label="against it"),
+        Patch(facecolor="none", edgecolor=INK, linewidth=1.4, label="named wrongly"),
+        Patch(facecolor="none", edgecolor="none", label="number: probability of what was named (%)"),
+    ]
+    figure.legend(handles=notes, loc="outside lower center", ncols=len(notes), fontsize=9, labelcolor=MUTED)
+    return figure
+
+
+def _wrong(gallery: Gallery, g: int, task: str) -> bool:
+    named = {"modulation": gallery.modulation_predicted, "snr": gallery.snr_predicted}[task]
+    true = {"modulation": gallery.modulation, "snr": gallery.snr}[task]
+    return named is not None and bool(named[g] != true[g])
+
+
+def _cell(axes: Axes, row: int, column: int, picture: np.ndarray, gid: str, *, wrong: bool = False) -> None:
+    """Draw one picture (H, W, 3) around (column, row), Q upwards though rows run down."""
+    place = (column - 0.46, column + 0.46, row + 0.4, row - 0.4)
+    axes.imshow(picture[::-1], extent=place, interpolation="nearest", gid=gid, aspect="auto")
+    look = {"edgecolor": INK, "linewidth": 1.4} if wrong else {"edgecolor": "#d4d8df", "linewidth": 0.6}
+    axes.add_patch(Rectangle((column - 0.46, row - 0.4), 0.92, 0.8, fill=False, **look))

@@ -12,7 +12,7 @@ from amc_xai.report.style import DPI, LOUD, MUTED, VERMILION, decibels, new_figu
 COLORMAP = "inferno"
 FAINTEST = 0.25  # least brightness of a lit pixel, so that it shows on the dark ground
 MASKED_FRAMES = 6
-_TWIN_PIXELS = 240  # about what a picture in ``masked_twins`` has on paper
+TWIN_PIXELS = 240  # about what a picture in ``masked_twins`` has on paper
 
 
 def brightness(image: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ def constellation_grid(gallery: Gallery, channel: str, *, snr_definition: str | 
     Every image is scaled to its own maximum. A vermilion frame marks a modulation named wrongly. The gid of
     each image is ``<class>|<SNR>``.
     """
-    c = _channel(gallery, channel)
+    c = place_of(gallery, channel)
     classes = list(dict.fromkeys(gallery.modulation.tolist()))
     snrs = sorted(set(gallery.snr.tolist()))
     inch = float(np.clip(8.4 / len(snrs), 0.42, 1.25))
@@ -70,7 +70,7 @@ def constellation_grid(gallery: Gallery, channel: str, *, snr_definition: str | 
             axes.add_patch(
                 Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fill=False, edgecolor=VERMILION, linewidth=1.6)
             )
-    _bare(axes)
+    bare(axes)
     axes.set(xlim=(-0.5, len(snrs) - 0.5), ylim=(len(classes) - 0.5, -0.5), aspect="equal")
     axes.set_xticks(range(len(snrs)), [decibels(snr) for snr in snrs])
     axes.set_yticks(range(len(classes)), classes)
@@ -92,7 +92,7 @@ def masked_twins(gallery: Gallery, channel: str, *, snr_definition: str | None =
     row is cut to the square, centred as the image is, that holds all lit or masked pixels. The gid of each
     picture is ``<frame>|<selector>`` or ``<frame>|original``.
     """
-    c = _channel(gallery, channel)
+    c = place_of(gallery, channel)
     chosen = chosen_frames(gallery)
     selectors = list(gallery.masks)
     inch = float(np.clip(8.8 / (len(selectors) + 1), 1.15, 1.9))
@@ -100,21 +100,21 @@ def masked_twins(gallery: Gallery, channel: str, *, snr_definition: str | None =
     grid = figure.subplots(len(chosen), len(selectors) + 1, squeeze=False)
     for row, g in enumerate(chosen):
         masks = {selector: gallery.masks[selector][g, c] for selector in selectors}
-        window = _window(np.logical_or.reduce([gallery.image[g, c] > 0, *masks.values()]))
-        grey = pooled(brightness(gallery.image[g, c])[window], _TWIN_PIXELS)
+        window = window_of(np.logical_or.reduce([gallery.image[g, c] > 0, *masks.values()]))
+        grey = pooled(brightness(gallery.image[g, c])[window], TWIN_PIXELS)
         picture = np.repeat(grey[..., None], 3, axis=-1)
         for column, selector in enumerate([None, *selectors]):
             axes = grid[row][column]
             shown = picture.copy()
             if selector is not None:
-                shown[pooled(masks[selector][window], _TWIN_PIXELS)] = LOUD
+                shown[pooled(masks[selector][window], TWIN_PIXELS)] = LOUD
             axes.imshow(shown, origin="lower", interpolation="nearest", gid=f"{g}|{selector or 'original'}")
-            _bare(axes)
+            bare(axes)
             axes.set_xticks([])
             axes.set_yticks([])
             if row == 0:
                 axes.set_title(selector or "original", loc="center", fontsize=10)
-        grid[row][0].set_ylabel(_caption(gallery, g), rotation=0, ha="right", va="center", fontsize=9, labelpad=8)
+        grid[row][0].set_ylabel(caption(gallery, g), rotation=0, ha="right", va="center", fontsize=9, labelpad=8)
     of = f" of channel {channel}" if len(gallery.channels) > 1 else ""
     share = "" if np.isnan(gallery.mask_fraction) else f": {100 * gallery.mask_fraction:g} % of lit pixels"
     figure.suptitle(f"What each selector masks{of}{share}", fontsize=11, fontweight="bold")
@@ -136,11 +136,12 @@ def chosen_frames(gallery: Gallery) -> list[int]:
     return [frames[i] for i in np.linspace(0, len(frames) - 1, MASKED_FRAMES).round().astype(int)]
 
 
-def _channel(gallery: Gallery, channel: str) -> int:
+def place_of(gallery: Gallery, channel: str) -> int:
+    """The place of a channel among those of the gallery."""
     return gallery.channels.tolist().index(channel)
 
 
-def _window(used: np.ndarray) -> tuple[slice, slice]:
+def window_of(used: np.ndarray) -> tuple[slice, slice]:
     """The smallest centred square with a border of two pixels that holds every used pixel."""
     margins = []
     for axis, length in enumerate(used.shape):
@@ -156,7 +157,8 @@ def _half_width(gallery: Gallery) -> str:
     )
 
 
-def _caption(gallery: Gallery, g: int) -> str:
+def caption(gallery: Gallery, g: int) -> str:
+    """What frame ``g`` is, and what the network named it with which probability."""
     lines = [f"{gallery.modulation[g]}, {decibels(gallery.snr[g])} dB"]
     if gallery.modulation_predicted is not None and gallery.snr_predicted is not None:
         said = [f"{gallery.modulation_predicted[g]}", f"{decibels(gallery.snr_predicted[g])} dB"]
@@ -168,7 +170,8 @@ def _caption(gallery: Gallery, g: int) -> str:
     return "\n".join(lines)
 
 
-def _bare(axes: Axes) -> None:
+def bare(axes: Axes) -> None:
+    """Take grid, ticks and edges off a picture."""
     axes.grid(False)
     axes.tick_params(length=0)
     for spine in axes.spines.values():

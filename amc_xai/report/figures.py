@@ -14,7 +14,8 @@ from amc_xai.evaluation.predictions import Predictions
 from amc_xai.report import attribution
 from amc_xai.report.accuracy import accuracy_by_snr, confusion_figure, f1_by_class
 from amc_xai.report.attribution_files import read_curves, read_table
-from amc_xai.report.attribution_maps import attribution_grid
+from amc_xai.report.attribution_maps import attribution_by_snr, attribution_grid
+from amc_xai.report.attribution_traces import attribution_traces
 from amc_xai.report.constellations import constellation_grid, masked_twins
 from amc_xai.report.gallery import Gallery
 from amc_xai.report.gates import gate_by_snr
@@ -35,7 +36,8 @@ def draw_figures(run_folder: str | Path) -> list[Path]:
     ``history.jsonl`` training_curves; ``pis.csv`` pis_by_fraction and, with published masks in it,
     pis_published; ``pis_by_class.csv`` and ``pis_by_snr.csv`` maps of these names; ``perturbed_confusions.npz``
     perturbed_confusion_<task> and perturbed_f1; ``gallery.npz`` constellations, with masks constellations_masked
-    and with maps attribution (with ``_<channel>`` appended if there are several); ``attribution.csv``,
+    and with maps attribution and attribution_by_snr (with ``_<channel>`` appended if there are several), of
+    sequences attribution_samples_<method>; ``attribution.csv``,
     ``attribution_curves.npz``, ``sanity.csv`` and ``pis_vs_attribution.csv`` the figures of how far maps can be
     trusted. Each file is written by write-then-rename. Raises ``UserError`` if the folder is missing or a file
     in it is broken.
@@ -103,10 +105,16 @@ def _prediction_figures(
 
 
 def _gallery_figures(gallery: Gallery, definition: str | None) -> Iterator[tuple[str, Figure]]:
+    if gallery.image.ndim == 3:
+        for method in dict.fromkeys(name.rpartition("_")[0] for name in gallery.attributions):
+            name = f"attribution_samples_{method}"
+            yield name, attribution_traces(gallery, method, snr_definition=definition)
+        return
     for stem, draw, there in (
         ("constellations", constellation_grid, True),
         ("constellations_masked", masked_twins, bool(gallery.masks)),
         ("attribution", attribution_grid, bool(gallery.attributions)),
+        ("attribution_by_snr", attribution_by_snr, bool(gallery.attributions)),
     ):
         if not there:
             continue

@@ -19,7 +19,8 @@ _OPTIONAL = ("modulation_predicted", "snr_predicted", "confidence")
 class Gallery:
     """G frames as a network saw them. In the file, ``masks[selector]`` is the array ``masks_<selector>``.
 
-    - ``image`` (G, C, H, W) float32; row index grows with Q, column index with I
+    - ``image`` (G, C, H, W) float32; row index grows with Q, column index with I. Of a network on sequences the
+      frames themselves, (G, C, L)
     - ``modulation`` (G,) str and ``snr`` (G,) float64 in dB: what was true
     - ``channels`` (C,) str
     - ``extent`` () float: half width of the square in the units of I and Q, NaN where each frame has its own
@@ -27,8 +28,8 @@ class Gallery:
       probabilities of the named modulation and SNR), or ``None``
     - ``masks`` selector -> (G, C, H, W) bool, true where masked; ``mask_fraction`` () float, the nominal
       share of lit pixels masked, NaN where nothing is masked
-    - ``attributions`` ``<method>_<task>`` -> (G, C, H, W) float32, how much each pixel speaks for the class that
-      the network names; in the file ``attribution_<method>_<task>``
+    - ``attributions`` ``<method>_<task>`` -> float32 of the shape of ``image``, how much each pixel (or sample)
+      speaks for the class that the network names; in the file ``attribution_<method>_<task>``
 
     Raises ``UserError`` where shapes contradict each other.
     """
@@ -58,10 +59,10 @@ class Gallery:
         for name, dtype in types.items():
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=dtype))
-        if self.image.ndim != 4 or self.image.shape[1] != self.channels.size:
+        if self.image.ndim not in (3, 4) or self.image.shape[1] != self.channels.size:
             raise UserError(
                 f"gallery: image has shape {self.image.shape}, expected (frames, {self.channels.size} "
-                "channels, height, width)."
+                "channels, height, width), or (frames, channels, samples) of sequences."
             )
         frames = self.image.shape[0]
         shapes = {name: (frames,) for name in ("modulation", "snr", "modulation_predicted", "snr_predicted")}

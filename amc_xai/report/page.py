@@ -2,9 +2,8 @@
 
 import base64
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from html import escape
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,18 @@ from omegaconf import OmegaConf
 from amc_xai.errors import UserError
 from amc_xai.evaluation.metrics import chance, load_metrics
 from amc_xai.files import replacing
-from amc_xai.report.page_parts import CAPTIONS, PAGE
+from amc_xai.report.page_attribution import attribution_sections
+from amc_xai.report.page_parts import CAPTIONS, DASH, PAGE, number, section, table
 from amc_xai.report.run_files import NOTE, TEXT_COLUMNS, PisRow, read_pis, run_folder_of
 from amc_xai.report.style import decibels, snr_label
 from amc_xai.report.table import HEADLINE, percent, percent_interval
-
-DASH = "\N{EN DASH}"
 
 
 def write_page(run_folder: str | Path) -> Path:
     """Write ``report.html`` into ``run_folder`` by write-then-rename and return its path.
 
     It holds the headline numbers, the figures that lie in ``figures/`` (draw them first, with
-    ``draw_figures``), the tables by SNR, by class and of masking, and the overrides of
+    ``draw_figures``), the tables by SNR, by class, of masking and of attribution, and the overrides of
     ``.hydra/overrides.yaml``; what isn't there is left out. Raises ``UserError`` if the folder is missing or
     holds neither numbers nor figures.
     """
@@ -40,40 +38,19 @@ def write_page(run_folder: str | Path) -> Path:
         )
     sections = []
     if metrics is not None:
-        sections.append(_section("Result", _headline(metrics)))
-    sections += [_section("Figures", "".join(map(_figure, pictures)))] if pictures else []
+        sections.append(section("Result", _headline(metrics)))
+    sections += [section("Figures", "".join(map(_figure, pictures)))] if pictures else []
     if metrics is not None:
-        sections.append(_section("By SNR", _by_snr(metrics)))
-        sections.append(_section("By modulation", _by_class(metrics)))
-    sections += [_section("What masking costs", _masking(pis))] if pis else []
-    sections.append(_section("Overrides in force", _overrides(folder / ".hydra" / "overrides.yaml")))
+        sections.append(section("By SNR", _by_snr(metrics)))
+        sections.append(section("By modulation", _by_class(metrics)))
+    sections += [section("What masking costs", _masking(pis))] if pis else []
+    sections += [section(title, body) for title, body in attribution_sections(folder)]
+    sections.append(section("Overrides in force", _overrides(folder / ".hydra" / "overrides.yaml")))
     page = PAGE.replace("{{title}}", escape(folder.resolve().name)).replace("{{body}}", "\n".join(sections))
     path = folder / "report.html"
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{body}</section>" if body else ""
-
-
-def _table(header: Iterable[str], rows: Iterable[Iterable[str]], *, text_columns: int = 1) -> str:
-    """An HTML table; the first ``text_columns`` columns are text, the others numbers."""
-
-    def line(cells: Iterable[str], tag: str) -> str:
-        opening = (f"<{tag} class=text>" if i < text_columns else f"<{tag}>" for i in count())
-        filled = (f"{start}{escape(cell)}</{tag}>" for cell, start in zip(cells, opening, strict=False))
-        return f"<tr>{''.join(filled)}</tr>"
-
-    body = "".join(line(row, "td") for row in rows)
-    return f"<div class=wide><table><thead>{line(header, 'th')}</thead><tbody>{body}</tbody></table></div>"
-
-
-def _number(value: float | None, places: int = 3) -> str:
-    return (
-        DASH if value is None or not math.isfinite(value) else f"{value:.{places}f}".replace("-", "\N{MINUS SIGN}")
-    )
 
 
 def _headline(metrics: Mapping[str, Any]) -> str:
@@ -90,11 +67,11 @@ def _headline(metrics: Mapping[str, Any]) -> str:
         ("snr_mae_db", "Mean SNR error (dB)", 2),
     ):
         interval = intervals.get(name)
-        bounds = DASH if interval is None else " to ".join(_number(bound, places) for bound in interval)
-        others.append([label, _number(metrics[name], places), bounds])
+        bounds = DASH if interval is None else " to ".join(number(bound, places) for bound in interval)
+        others.append([label, number(metrics[name], places), bounds])
     classes = f"{len(metrics['by_class'])} modulations and {len(metrics['by_snr'])} SNRs"
     note = f"<p>{metrics['frames']:,} frames of {classes}; SNR is {escape(_snr_name(metrics))}.</p>"
-    return note + _table(header, rows) + _table(["Score", "Reached", "95 % interval"], others)
+    return note + table(header, rows) + table(["Score", "Reached", "95 % interval"], others)
 
 
 def _snr_name(metrics: Mapping[str, Any]) -> str:
@@ -107,7 +84,7 @@ def _by_snr(metrics: Mapping[str, Any]) -> str:
         [decibels(row["snr"]), f"{row['frames']:,}", *(percent(row[name]) for name in HEADLINE)]
         for row in sorted(metrics["by_snr"], key=lambda row: row["snr"])
     ]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _by_class(metrics: Mapping[str, Any]) -> str:
@@ -116,11 +93,11 @@ def _by_class(metrics: Mapping[str, Any]) -> str:
         [
             row["modulation"],
             f"{row['frames']:,}",
-            *(_number(row[name]) for name in ("precision", "recall", "f1")),
+            *(number(row[name]) for name in ("precision", "recall", "f1")),
         ]
         for row in metrics["by_class"]
     ]
-    return _table(["Modulation", "Frames", "Precision", "Recall", "F1"], rows)
+    return table(["Modulation", "Frames", "Precision", "Recall", "F1"], rows)
 
 
 def _masking(rows: list[PisRow]) -> str:
@@ -132,8 +109,8 @@ def _masking(rows: list[PisRow]) -> str:
             ("lit_fraction", "Lit pixels masked", percent),
             ("accuracy", "Accuracy after", percent),
             ("drop", "Drop", percent),
-            ("pis_nominal", "PIS (nominal)", _number),
-            ("pis_lit", "PIS (lit)", _number),
+            ("pis_nominal", "PIS (nominal)", number),
+            ("pis_lit", "PIS (lit)", number),
             ("control_drop", "Drop of the control", percent),
             ("excess", "Excess over the control", percent),
         )
@@ -148,9 +125,7 @@ def _masking(rows: list[PisRow]) -> str:
             text = DASH if not math.isfinite(value) else render(value)
             low, high = row.get(f"{name}_low", math.nan), row.get(f"{name}_high", math.nan)
             if math.isfinite(low) and math.isfinite(high):
-                bounds = (
-                    percent_interval((low, high)) if render is percent else f"{_number(low)} to {_number(high)}"
-                )
+                bounds = percent_interval((low, high)) if render is percent else f"{number(low)} to {number(high)}"
                 text += f" ({bounds.removesuffix(' %')})"
                 text += "*" if row.get(NOTE) == "weak" else ""
             cells.append(text)
@@ -158,7 +133,7 @@ def _masking(rows: list[PisRow]) -> str:
     note = "<p>PIS is the drop in accuracy divided by the masked share; brackets hold 95 % intervals.</p>"
     if any(row.get(NOTE) == "weak" for row in rows):
         note += "<p>* A weak interval: fewer than 1,000 frames, or a drop below 3 %.</p>"
-    return note + _table(header, body, text_columns=len(columns))
+    return note + table(header, body, text_columns=len(columns))
 
 
 def _overrides(path: Path) -> str:

@@ -1,4 +1,11 @@
-"""The fixed parts of ``report.html``: its frame, its look, and a caption for each figure."""
+"""What ``report.html`` is put together from: its frame, its look, its tables, and a caption for each figure."""
+
+import math
+from collections.abc import Iterable
+from html import escape
+from itertools import count
+
+DASH = "\N{EN DASH}"
 
 # In the order in which a reader wants them.
 CAPTIONS = {
@@ -10,7 +17,8 @@ CAPTIONS = {
     "gate_by_snr": "Which expert the network listens to at each SNR.",
     "training_curves": "Training by epoch.",
     "pis_by_fraction": "Accuracy after masking, and the Perturbation Impact Score, by masked share.",
-    "pis_published": "What share of the lit pixels each mask really removed, against the share that it names.",
+    "pis_published": "What share of the lit pixels each mask really removed, and the score as published (drop / "
+    "share named): one that grows as 1 / share comes of one mask under several names.",
     "pis_by_class": "Perturbation Impact Score of the modulation answer, by true modulation.",
     "pis_by_snr": "Perturbation Impact Score of the SNR answer, by true SNR.",
     "perturbed_confusion": "Confusion without masking, and under each selector's mask.",
@@ -18,6 +26,8 @@ CAPTIONS = {
     "constellations": "What the network sees, by modulation and SNR; each image scaled to its own maximum.",
     "constellations_masked": "Frames beside what each selector masks in them.",
     "attribution": "What speaks for (vermilion) and against (blue) each answer; every map has its own scale.",
+    "attribution_by_snr": "Maps of the first method by class and SNR, the image with what is masked beside them.",
+    "attribution_samples": "What speaks for (vermilion) and against (blue) each answer along the frame's samples.",
     "faithfulness_scores": "Area under insertion less deletion; bars: 95 % intervals over frames. A map that is "
     "no better than its grey controls says nothing about this network.",
     "faithfulness_curves": "The class's probability as the most relevant pixels go, and as they come.",
@@ -63,3 +73,27 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px
 </body>
 </html>
 """
+
+
+def section(title: str, body: str) -> str:
+    """A titled part of the page; nothing where there is no body."""
+    return f"<section><h2>{escape(title)}</h2>{body}</section>" if body else ""
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]], *, text_columns: int = 1) -> str:
+    """An HTML table; the first ``text_columns`` columns are text, the others numbers."""
+
+    def line(cells: Iterable[str], tag: str) -> str:
+        opening = (f"<{tag} class=text>" if i < text_columns else f"<{tag}>" for i in count())
+        filled = (f"{start}{escape(cell)}</{tag}>" for cell, start in zip(cells, opening, strict=False))
+        return f"<tr>{''.join(filled)}</tr>"
+
+    body = "".join(line(row, "td") for row in rows)
+    return f"<div class=wide><table><thead>{line(header, 'th')}</thead><tbody>{body}</tbody></table></div>"
+
+
+def number(value: float | None, places: int = 3) -> str:
+    """A number with a true minus sign; a dash where it is unknown."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return f"{value:.{places}f}".replace("-", "\N{MINUS SIGN}")

@@ -22,6 +22,7 @@ from amc_xai.report.style import (
     styled,
 )
 
+_PERCENTS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _LABELS = {"pis_by_class": ("modulation", "modulation"), "pis_by_snr": ("snr", "snr")}
 
 
@@ -172,40 +173,59 @@ def perturbed_f1(arrays: Mapping[str, np.ndarray]) -> Figure:
 
 @styled
 def published_shares(rows: list[PisRow]) -> Figure:
-    """What share of the lit pixels each selector's mask really removed, against the nominal fraction.
+    """What share of the lit pixels each selector's mask really removed, and the score as published, against the
+    nominal fraction.
 
-    A panel for each channel; on the dashed diagonal a mask removes what its name says. Both axes are
-    logarithmic; lines carry the gid ``<selector>|<channel>``.
+    A column for each channel. Above, on the dashed diagonal a mask removes what its name says; both axes are
+    logarithmic. Below the drop divided by the fraction named, of the last task in the file (joint): one that
+    grows as 1 / fraction comes of one drop under several names. Lines carry the gid ``<selector>|<channel>`` or
+    ``<selector>|<channel>|score``.
     """
-    task = rows[0]["task"]
+    task = rows[-1]["task"]
     channels, selectors = (list(dict.fromkeys(row[name] for row in rows)) for name in ("channel", "selector"))
-    figure = new_figure(3.6 * len(channels) + 1.2, 4.4)
-    grid = figure.subplots(1, len(channels), squeeze=False, sharey=True)[0]
+    figure = new_figure(3.6 * len(channels) + 1.2, 7.0)
+    grid = figure.subplots(2, len(channels), squeeze=False, sharey="row", sharex=True)
     fractions = sorted({row["nominal_fraction"] for row in rows})
-    for axes, channel in zip(grid, channels, strict=True):
-        axes.plot(fractions, fractions, color=INK, linewidth=1, linestyle=(0, (2, 2)), marker="", gid="as named")
+    removed = [row["lit_fraction"] for row in rows if row["lit_fraction"] > 0]
+    for c, channel in enumerate(channels):
+        upper, lower = grid[:, c]
+        upper.plot(fractions, fractions, color=INK, linewidth=1, linestyle=(0, (2, 2)), marker="", gid="as named")
+        lower.axhline(0, color=INK, linewidth=0.8)
         for s, selector in enumerate(selectors):
             mine = [
                 row for row in rows if (row["channel"], row["selector"], row["task"]) == (channel, selector, task)
             ]
-            mine = sorted((r for r in mine if r["lit_fraction"] > 0), key=lambda row: row["nominal_fraction"])
-            if mine:
-                axes.plot(
-                    [row["nominal_fraction"] for row in mine],
-                    [row["lit_fraction"] for row in mine],
-                    color=SERIES[s % len(SERIES)],
-                    marker=MARKERS[s % len(MARKERS)],
-                    label=selector,
-                    linestyle="-" if selector.startswith("published") else (0, (1, 1)),
-                    gid=f"{selector}|{channel}",
-                )
-        axes.set(xscale="log", yscale="log", title=channel)
-        axes.set_xticks(fractions, [f"{100 * fraction:g}" for fraction in fractions])
-        axes.set_xticks([], minor=True)
-        percent_axis(axes, "y", full=False)
-        axes.set_xlabel("Masked, as named (%)")
-    grid[0].set_ylabel("Lit pixels really masked (%)")
-    drawn = {line.get_label(): line for axes in grid for line in axes.get_lines() if "|" in (line.get_gid() or "")}
+            mine.sort(key=lambda row: row["nominal_fraction"])
+            look = {
+                "color": SERIES[s % len(SERIES)],
+                "marker": MARKERS[s % len(MARKERS)],
+                "linestyle": "-" if selector.startswith("published") else (0, (1, 1)),
+            }
+            for axes, name, gid in ((upper, "lit_fraction", ""), (lower, "pis_nominal", "|score")):
+                known = [row for row in mine if math.isfinite(row.get(name, math.nan))]
+                known = [row for row in known if name != "lit_fraction" or row[name] > 0]
+                if known:
+                    axes.plot(
+                        [row["nominal_fraction"] for row in known],
+                        [row[name] for row in known],
+                        label=selector,
+                        gid=f"{selector}|{channel}{gid}",
+                        **look,
+                    )
+        upper.set(xscale="log", yscale="log", title=channel)
+        if removed:
+            ticks = [tick for tick in _PERCENTS if min(removed) / 2 < tick < 2 * max(removed)]
+            upper.set_yticks(ticks, [f"{100 * tick:g}" for tick in ticks])
+            upper.set_yticks([], minor=True)
+        lower.set_xticks(fractions, [f"{100 * fraction:g}" for fraction in fractions])
+        lower.set_xticks([], minor=True)
+        lower.set_xlabel("Masked, as named (%)")
+    grid[0][0].set_ylabel("Lit pixels really masked (%)")
+    name = TASK_NAMES.get(task, task).split(" ")[0].lower() if task != "snr" else "SNR"
+    grid[1][0].set_ylabel(f"Score as published, {name}\n(drop / fraction named)")
+    drawn = {line.get_label(): line for line in grid[0][0].get_lines() if "|" in (line.get_gid() or "")}
     figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=min(4, len(drawn)))
-    figure.suptitle("What the masks really remove", fontsize=12, fontweight="bold")
+    figure.suptitle(
+        "What the masks really remove, and what that does to the score", fontsize=12, fontweight="bold"
+    )
     return figure

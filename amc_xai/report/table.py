@@ -10,12 +10,14 @@ HEADLINE = dict(zip(ACCURACIES, ("modulation", "SNR", "joint (both right)"), str
 
 def percent(value: float | None) -> str:
     """A share 0..1 as ``76.39 %``; an en dash for ``None``."""
-    return "\N{EN DASH}" if value is None else f"{100 * value:.2f} %"
+    return "\N{EN DASH}" if value is None else f"{100 * value:.2f} %".replace("-", "\N{MINUS SIGN}")
 
 
 def percent_interval(interval: Sequence[float] | None) -> str:
     """Two shares as ``76.14 to 76.64 %``; an en dash for ``None``."""
-    return "\N{EN DASH}" if interval is None else f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} %"
+    if interval is None:
+        return "\N{EN DASH}"
+    return f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} %".replace("-", "\N{MINUS SIGN}")
 
 
 def summary_table(metrics: Mapping[str, Any], chance: Mapping[str, float]) -> str:

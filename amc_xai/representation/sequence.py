@@ -11,6 +11,8 @@ from amc_xai.representation.constellation import normalise_power
 class Iq(nn.Module):
     """I/Q (B, 2, L) -> the same scaled to unit mean power I^2 + Q^2, (B, 2, L); zeros stay zeros."""
 
+    channels: tuple[str, ...] = ("I", "Q")
+
     def output_shape(self, frame_length: int) -> tuple[int, int]:
         """(C, L) of the sequences of frames of ``frame_length`` samples."""
         return 2, frame_length
@@ -25,6 +27,8 @@ class AmplitudePhase(nn.Module):
     Channel 0 is the amplitude after scaling to unit mean power; channel 1 the phase over pi, within [-1, 1]. The
     phase is not unwrapped: it jumps from 1 to -1 as the signal crosses the negative I axis.
     """
+
+    channels: tuple[str, ...] = ("amplitude", "phase / π")
 
     def output_shape(self, frame_length: int) -> tuple[int, int]:
         """(C, L) of the sequences of frames of ``frame_length`` samples."""

@@ -25,6 +25,7 @@ from amc_xai.perturbation import PerturbationPlan, View
 from amc_xai.progress import progress
 from amc_xai.report import Gallery
 from amc_xai.tasks.refitting import fit_random_masks, fit_shuffled_labels
+from amc_xai.tasks.scoring import make_plain_gallery
 from amc_xai.tasks.workbench import Workbench
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,8 @@ log = logging.getLogger(__name__)
 def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
     """Explain some of these frames with the methods of ``attribution=``; nothing if there is none.
 
-    Leaves ``attribution.csv``, ``attribution_curves.npz``, ``sanity.csv``, ``attribution_agreement.csv`` and, of
-    images, maps in ``gallery.npz`` and ``pis_vs_attribution.csv`` (from the ``pis.csv`` that lies there).
+    Leaves ``attribution.csv``, ``attribution_curves.npz``, ``sanity.csv``, ``attribution_agreement.csv``, maps in
+    ``gallery.npz`` and, of images, ``pis_vs_attribution.csv`` (from the ``pis.csv`` that lies there).
     """
     plan: AttributionPlan = bench.parts.make["attribution"]
     if not plan.methods or len(indices) == 0:
@@ -96,7 +97,10 @@ def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
         write_rows(sanity, folder / "sanity.csv")
     if agreement:
         write_rows(agreement, folder / "attribution_agreement.csv")
-    if subject.x.ndim == 4 and (folder / "gallery.npz").exists():
+    labelled = (bench.source.modulation_index[indices] >= 0) & (bench.source.snr_index[indices] >= 0)
+    if labelled.any():  # pictures go by class and SNR
+        if not (folder / "gallery.npz").exists():
+            make_plain_gallery(bench, indices).save(folder / "gallery.npz")
         extend_gallery(bench, methods, plan)
 
 

@@ -9,6 +9,7 @@ from amc_xai.errors import UserError
 from amc_xai.evaluation import chance, save_metrics
 from amc_xai.evaluation.inference import gate_shares, predict
 from amc_xai.evaluation.metrics import metrics
+from amc_xai.model import Prediction
 from amc_xai.perturbation import PerturbationPlan, View
 from amc_xai.progress import progress
 from amc_xai.report import Gallery, draw_figures, summary_table, write_page
@@ -61,10 +62,12 @@ def explain(bench: Workbench, indices: np.ndarray) -> None:
         )
         return
     bench.classifier.to(bench.accelerator.device).eval()
+    scored = indices
     if plan.frames is not None and plan.frames < len(indices):
         order = np.random.default_rng(bench.parts.seed).permutation(len(indices))
-        indices = np.sort(indices[order[: plan.frames]])
-    score_perturbations(bench, plan, indices, view_of)
+        scored = np.sort(indices[order[: plan.frames]])
+    score_perturbations(bench, plan, scored, view_of)
+    # Of all frames: a few hundred don't hold one of each class at each SNR.
     make_gallery(bench, plan, indices).save(bench.parts.folder / "gallery.npz")
 
 
@@ -90,23 +93,43 @@ def make_gallery(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray) 
     indices = indices[chosen]
     view = view_of(bench, source.read(indices).to(device), indices)
     prediction = bench.classifier.network(view.seen(view.image))
-    modulation, snr = (logits.float().softmax(-1).max(-1) for logits in prediction)
     fraction = max(plan.fractions)
-    masks = gallery_masks(plan, view, fraction, bench.parts.seed)
-    modulations, snrs = np.asarray(source.modulations), np.asarray(source.snrs)
     extent = bench.classifier.representation.extent
     return Gallery(
         image=view.image.cpu().numpy(),
-        modulation=modulations[source.modulation_index[indices]],
-        snr=snrs[source.snr_index[indices]],
         channels=np.asarray(view.channels),
         extent=float("nan") if isinstance(extent, str) else float(extent),
-        modulation_predicted=modulations[modulation.indices.cpu().numpy()],
-        snr_predicted=snrs[snr.indices.cpu().numpy()],
-        confidence=np.stack([modulation.values.cpu().numpy(), snr.values.cpu().numpy()], 1),
-        masks=masks,
+        masks=gallery_masks(plan, view, fraction, bench.parts.seed),
         mask_fraction=fraction,
+        **answered(bench, indices, prediction),
     )
+
+
+@torch.no_grad()
+def make_plain_gallery(bench: Workbench, indices: np.ndarray) -> Gallery:
+    """The same frames as the network sees them where pixels can't be masked: sequences, or pictures brought."""
+    source = bench.source
+    indices = indices[gallery_frames(source.modulation_index[indices], source.snr_index[indices])]
+    x = bench.classifier.represent(source.read(indices).to(bench.accelerator.device))
+    return Gallery(
+        image=x.cpu().numpy(),
+        channels=np.asarray(bench.classifier.representation.channels),
+        **answered(bench, indices, bench.classifier.network(x)),
+    )
+
+
+def answered(bench: Workbench, indices: np.ndarray, prediction: Prediction) -> dict[str, np.ndarray]:
+    """What a gallery tells of these frames: what is true, what the network named, and with which probability."""
+    source = bench.source
+    modulation, snr = (logits.float().softmax(-1).max(-1) for logits in prediction)
+    modulations, snrs = np.asarray(source.modulations), np.asarray(source.snrs)
+    return {
+        "modulation": modulations[source.modulation_index[indices]],
+        "snr": snrs[source.snr_index[indices]],
+        "modulation_predicted": modulations[modulation.indices.cpu().numpy()],
+        "snr_predicted": snrs[snr.indices.cpu().numpy()],
+        "confidence": np.stack([modulation.values.cpu().numpy(), snr.values.cpu().numpy()], 1),
+    }
 
 
 def gallery_frames(modulation: np.ndarray, snr: np.ndarray) -> np.ndarray:

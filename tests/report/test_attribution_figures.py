@@ -13,9 +13,11 @@ from amc_xai.report.attribution import (
     sanity_by_layer,
 )
 from amc_xai.report.attribution_files import read_curves, read_table
-from amc_xai.report.attribution_maps import attribution_grid, pooled_signed, signed_brightness
+from amc_xai.report.attribution_maps import attribution_by_snr, attribution_grid, pooled_signed, signed_brightness
+from amc_xai.report.attribution_traces import CLOSE_UP, attribution_traces, strongest_stretch
 from amc_xai.report.figures import build_figures
 from amc_xai.report.gallery import Gallery
+from amc_xai.report.style import LOUD
 
 NAMES = ("integrated_gradients", "random", "integrated_gradients_untrained")
 
@@ -160,3 +162,61 @@ def test_a_run_folder_with_attribution_has_its_figures(run_folder, explained, cu
     (run_folder / "attribution.csv").write_text("method,task\nrise,snr\n")
     with pytest.raises(UserError, match="lacks the columns kind, network, difference"):
         read_table(run_folder / "attribution.csv", ("method", "kind", "network", "task", "difference"))
+
+
+def test_maps_by_class_and_snr_stand_in_their_cells_with_what_was_named(explained):
+    figure = attribution_by_snr(explained, "symbols")
+    shown = {image.get_gid(): image for axes in figure.axes for image in axes.get_images()}
+    assert set(shown) == {f"{g}|{kind}" for g in range(4) for kind in ("image", "modulation", "snr")}
+    # Frame 2 is QPSK (second row) at 0 dB (first column).
+    left, right, bottom, top = shown["2|snr"].get_extent()
+    assert left < 0 < right and top < 1 < bottom
+    masked = np.asarray(shown["1|image"].get_array())
+    assert (np.abs(masked - LOUD).max(-1) < 1e-6).any()
+    wrong = [
+        sum(patch.get_linewidth() > 1 for patch in axes.patches) for axes in figure.axes
+    ]  # frame 0 is taken for QPSK, frame 3 for 0 dB
+    assert wrong == [0, 1, 1]
+    assert [text.get_text() for text in figure.axes[2].texts] == ["75"] * 4
+
+
+@pytest.fixture
+def sequences():
+    """Two frames of 600 samples; what speaks is at samples 400 to 409 of Q, and against at 20."""
+    rng = np.random.default_rng(0)
+    scores = np.zeros((2, 2, 600), np.float32)
+    scores[:, 1, 400:410], scores[:, 0, 20] = 1.0, -1.0
+    return Gallery(
+        rng.normal(size=(2, 2, 600)), ["BPSK", "QPSK"], [0.0, 10.0], ["I", "Q"],
+        attributions={"rise_modulation": scores, "rise_snr": -scores},
+    )  # fmt: skip
+
+
+def test_traces_are_the_frames_coloured_by_their_attribution(sequences, tmp_path):
+    sequences = Gallery.load(sequences.save(tmp_path / "gallery.npz"))
+    figure = attribution_traces(sequences, "rise")
+    strips = {image.get_gid(): image for axes in figure.axes for image in axes.get_images()}
+    assert set(strips) == {f"{g}|{task}" for g in (0, 1) for task in ("modulation", "snr")}
+    strip = np.asarray(strips["1|snr"].get_array())
+    assert strip.shape == (2, 300)  # two samples a place; the one that says more is kept
+    assert strip[0, 10] == 1 and (strip[1, 200:205] == -1).all() and np.count_nonzero(strip) == 6
+    lines = {c.get_gid(): c for axes in figure.axes for c in axes.collections}
+    assert set(lines) == {f"{g}|{task}|{c}" for g in (0, 1) for task in ("modulation", "snr") for c in "IQ"}
+    trace = lines["0|modulation|Q"]
+    begin = strongest_stretch(sequences.attributions["rise_modulation"][0], CLOSE_UP).start
+    assert begin <= 400 and begin + CLOSE_UP >= 410
+    points = np.array([segment[0] for segment in trace.get_segments()])
+    np.testing.assert_array_equal(points[:, 0], np.arange(begin, begin + CLOSE_UP - 1))
+    drawn = points[:, 1] - points[:, 1].mean()  # each trace stands at a height of its own
+    frame = sequences.image[0, 1, begin : begin + CLOSE_UP - 1]
+    np.testing.assert_allclose(drawn, frame - frame.mean(), atol=1e-5)
+    assert np.flatnonzero(trace.get_array()).tolist() == list(range(399 - begin, 410 - begin))
+
+
+def test_a_short_frame_is_its_own_close_up(sequences):
+    assert strongest_stretch(np.ones((2, 40)), CLOSE_UP) == slice(0, 40)
+    short = Gallery(
+        sequences.image[:, :, :40], ["BPSK", "QPSK"], [0.0, 10.0], ["I", "Q"],
+        attributions={f"rise_{t}": np.zeros((2, 2, 40)) for t in ("modulation", "snr")},
+    )  # fmt: skip
+    assert attribution_traces(short, "rise").axes

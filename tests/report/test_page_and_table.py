@@ -80,6 +80,38 @@ def test_page_holds_the_numbers(run_folder):
     assert first["PIS (lit)"] == "2.941 (1.941 to 4.941)"
 
 
+def test_page_has_the_tables_of_attribution_and_of_its_agreement_with_pis(run_folder):
+    judged = "0.1,0.9,0.8,0.7,0.85,0.02,0.3,"
+    (run_folder / "attribution.csv").write_text(
+        "method,kind,network,task,deletion_auc,insertion_auc,difference,difference_low,difference_high,infidelity,"
+        "sensitivity,completeness_error\n"
+        f"random,control,trained,snr,0.5,0.5,-0.01,,,,,\nrise,method,trained,snr,{judged}\n"
+    )
+    (run_folder / "attribution_agreement.csv").write_text(
+        "task,kind,a,b,nominal_fraction,items,spearman,kendall\n"
+        "snr,drops,rise,pis,0.05,3,0.5,0.3333\nsnr,drops,rise,pis,0.2,3,1.0,1.0\nsnr,pixels,rise,brightest,,9,-0.25,\n"
+    )
+    (run_folder / "pis_vs_attribution.csv").write_text(
+        "task,selector,channel,nominal_fraction,drop,share_rise,drop_rank,rank_rise\n"
+        "snr,random,symbols,0.05,-0.01,0.2,2.0,1.5\nsnr,top,symbols,0.05,0.4,0.2,1.0,1.5\n"
+    )
+    page = read(write_page(run_folder))
+    faithful, agreement, ranks, pixels = page.tables[-4:]
+    dash = "\N{EN DASH}"
+    assert faithful[0][2:5] == ["Deletion area", "Insertion area", "Insertion less deletion"]
+    assert faithful[1] == ["SNR", "RISE", "0.100", "0.900", "0.800 (0.700 to 0.850)", "0.020", "0.300"]
+    assert faithful[2] == ["SNR", "random order", "0.500", "0.500", minus("-0.010"), dash, dash]
+    assert agreement == [
+        ["Task", "Map", "τ at 5 %", "τ at 20 %", "Mean τ", "Mean ρ"],
+        ["SNR", "RISE", "0.33", "1.00", "0.67", "0.75"],
+    ]
+    assert ranks[1] == ["SNR", "top", "symbols", "5 %", "40.00 % (1)", "20.00 % (1.5)"]
+    assert ranks[2] == ["SNR", "random", "symbols", "5 %", minus("-1.00 % (2)"), "20.00 % (1.5)"]
+    assert pixels == [["Map", "Other map", "SNR"], ["RISE", "brightest first", minus("-0.25")]]
+    titles = ["How faithful the maps are", "PIS against attribution methods", "Do the maps agree?"]
+    assert [text for text in page.text if text in titles] == titles
+
+
 def test_page_needs_nothing_from_outside(run_folder):
     figures = draw_figures(run_folder)
     path = write_page(run_folder)

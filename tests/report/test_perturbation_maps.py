@@ -90,6 +90,17 @@ def test_published_shares_are_the_lit_fractions(rows):
     assert list(lines["top|a"].get_ydata()) == [0.01, 0.01, 0.05, 0.05]
     assert set(lines["published_bottom|b"].get_ydata()) == {0.6}
     assert list(lines["as named"].get_xdata()) == [0.01, 0.05]
+    assert not any(gid.endswith("|score") for gid in lines if gid)  # the file has no such column
+
+
+def test_the_published_score_is_drawn_for_the_last_task_of_the_file(rows):
+    joint = [row | {"task": "joint", "snr": "", "pis_nominal": 0.3 / row["nominal_fraction"]} for row in rows[::2]]
+    others = [row | {"task": "modulation", "pis_nominal": 1.0} for row in rows[::2]]
+    lines = {
+        line.get_gid(): line for axes in published_shares([*others, *joint]).axes for line in axes.get_lines()
+    }
+    assert list(lines["published_bottom|b|score"].get_ydata()) == pytest.approx([30.0, 6.0])
+    assert list(lines["published_bottom|b|score"].get_xdata()) == [0.01, 0.05]
 
 
 def test_the_files_of_a_folder_give_their_figures(tmp_path, rows, arrays):

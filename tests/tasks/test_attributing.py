@@ -19,7 +19,8 @@ from amc_xai.parts import trusted_targets
 from amc_xai.perturbation import Bottom, PerturbationPlan, Random, Top, View, Zero
 from amc_xai.report import Gallery
 from amc_xai.report.attribution_files import read_curves, read_table
-from amc_xai.representation import Constellation
+from amc_xai.report.figures import build_figures
+from amc_xai.representation import Constellation, Iq
 from amc_xai.tasks.attributing import explain_by_attribution
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -54,8 +55,9 @@ class Reader(nn.Module):
 def bench_of(folder, representation, network, methods, **options):
     iq = torch.randn(12, 2, 40, generator=torch.Generator().manual_seed(0))
     source = SimpleNamespace(
-        modulation_index=np.array([0, 1] * 6), snr_index=np.array([1, 0] * 6), read=lambda index: iq[index]
-    )
+        modulation_index=np.array([0, 1] * 6), snr_index=np.array([1, 0] * 6), read=lambda index: iq[index],
+        modulations=["A", "B"], snrs=[0.0, 10.0],
+    )  # fmt: skip
     plan = AttributionPlan(list(methods), {k: lambda m=m: m for k, m in methods.items()}, **options)
     perturbation = PerturbationPlan(
         ["top", "bottom", "random"], [0.2, 0.5], Zero(), {"top": Top, "bottom": Bottom, "random": Random}
@@ -105,18 +107,30 @@ def test_images_leave_tables_curves_and_maps_in_the_gallery(tmp_path):
     np.testing.assert_allclose(found, sign * image[:3] * weight, atol=1e-5)
 
 
-def test_samples_are_explained_without_a_gallery(tmp_path):
+def test_samples_are_explained_and_drawn_along_the_frame(tmp_path):
     class OnSamples(Reader):
         def forward(self, x):
             return super().forward(x.unflatten(2, (5, 8)))
 
     bench = bench_of(
-        tmp_path, nn.Identity(), OnSamples(), {"ig": IntegratedGradients(4, 4)}, sanity_layers=0, metric_frames=0
+        tmp_path, Iq(), OnSamples(), {"ig": IntegratedGradients(4, 4)}, sanity_layers=0, metric_frames=0
     )
     explain_by_attribution(bench, np.arange(12))
     assert {path.name for path in tmp_path.iterdir()} == {
-        "attribution.csv", "attribution_curves.npz", "attribution_agreement.csv"
+        "attribution.csv", "attribution_curves.npz", "attribution_agreement.csv", "gallery.npz"
     }  # fmt: skip
+    gallery = Gallery.load(tmp_path / "gallery.npz")
+    # The frames of this source are of class A at 10 dB and of class B at 0 dB by turns.
+    assert (gallery.modulation.tolist(), gallery.snr.tolist()) == (["A", "B"], [10.0, 0.0])
+    seen = Iq()(bench.source.read(np.arange(2)))
+    np.testing.assert_array_equal(gallery.image, seen)
+    prediction = OnSamples()(seen)
+    assert gallery.snr_predicted.tolist() == [10.0 * k for k in prediction.snr.argmax(1).tolist()]
+    np.testing.assert_allclose(gallery.confidence[:, 0], prediction.modulation.softmax(1).amax(1).detach())
+    weight = torch.cat([-torch.ones(4), torch.ones(4)]).repeat(5)
+    expected = seen * weight * prediction.modulation.argmax(1)[:, None, None]
+    np.testing.assert_allclose(gallery.attributions["ig_modulation"], expected, atol=1e-5)
+    assert [name for name, _ in build_figures(tmp_path)][:1] == ["attribution_samples_ig"]
 
 
 def test_none_and_fused_inputs_leave_nothing(tmp_path, caplog):

@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 
 from amc_xai.__main__ import config_folder
 from amc_xai.parts import make_parts
-from amc_xai.tasks import train
+from amc_xai.tasks import explain, train
 
 TINY = [
     "dataset.modulations=[BPSK,QPSK]", "dataset.snrs=[0,10]", "dataset.frames_per_cell=10", "device=cpu",
@@ -51,3 +51,37 @@ def test_fusion_is_perturbed_in_its_image(run):
     rows = list(csv.DictReader((folder / "pis.csv").read_text().splitlines()))
     assert {row["channel"] for row in rows} == {"trajectory"}
     assert {row["selector"] for row in rows} == {"top", "bottom", "random"}
+
+
+@pytest.fixture
+def explained(tmp_path):
+    def explained(*overrides):
+        with initialize_config_dir(config_folder()):
+            cfg = compose("config", [*TINY, "limits=none", *overrides])
+        explain.run(make_parts(cfg, tmp_path, []))
+        return tmp_path
+
+    return explained
+
+
+def test_a_network_on_samples_is_explained_along_its_frames(explained):
+    folder = explained(
+        "backbone=oshea_resnet", "representation=iq", "attribution=occlusion", "attribution.frames=2",
+        "attribution.metric_frames=0", "attribution.sanity_frames=0",
+    )  # fmt: skip
+    assert not (folder / "pis.csv").exists()
+    assert (folder / "figures" / "attribution_samples_occlusion.png").exists()
+    page = (folder / "report.html").read_text()
+    assert 'id="attribution_samples_occlusion"' in page and "How faithful the maps are" in page
+    assert "PIS against attribution methods" not in page
+
+
+def test_a_fused_network_is_scored_by_its_image_and_says_that_no_map_applies(explained, caplog):
+    caplog.set_level(logging.INFO)
+    folder = explained(
+        "backbone=fusion", "representation=fusion", "backbone@backbone.sequence=cumulants", "attribution=all",
+        "representation@representation.image=constellation", "representation.image.image_size=32",
+    )  # fmt: skip
+    assert "attribution is skipped: this network takes several inputs at once (fused)" in caplog.text
+    assert (folder / "pis.csv").exists() and not (folder / "attribution.csv").exists()
+    assert "What masking costs" in (folder / "report.html").read_text()

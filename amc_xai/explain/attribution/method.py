@@ -69,8 +69,25 @@ def attribute_input(
     try:
         with torch.enable_grad(), plain:
             return method(network, x.detach(), target, task).detach().to(torch.float32)
+    except RuntimeError as error:
+        if _reaches_its_input(network, x, task):
+            raise
+        raise UserError(
+            "attribution.methods: this network works on statistics that pass no gradient on to its input; use "
+            "occlusion or rise, which need none"
+        ) from error
     finally:
         network.train(training)
+
+
+def _reaches_its_input(network: nn.Module, x: torch.Tensor, task: str) -> bool:
+    """Whether the logits have a gradient with respect to the input."""
+    x = x[:1].detach().requires_grad_()
+    with torch.enable_grad():
+        logits = TaskOutput(network, task)(x)
+    if not logits.requires_grad:
+        return False
+    return torch.autograd.grad(logits.sum(), x, allow_unused=True)[0] is not None
 
 
 def in_chunks(
