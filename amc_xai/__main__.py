@@ -65,6 +65,9 @@ def user_error(error: BaseException | None) -> UserError | None:
     """The user error behind ``error``: Hydra wraps what a part raises while it is instantiated."""
     while error is not None and not isinstance(error, UserError):
         error = error.__cause__
+    # From a process that reads frames (trainer.workers) torch brings it as the text of a whole traceback.
+    if error is not None and str(error).startswith("Caught "):
+        return UserError(str(error).rpartition("Error: ")[2].strip())
     return error
 
 

@@ -70,16 +70,7 @@ def load_arrays(path: Path) -> object:
             return ArrayUnpickler(file, encoding="latin1").load()
     except UserError as error:
         raise UserError(f"{error} ({path})") from None
-    # A damaged pickle can fail in any of these ways.
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        AttributeError,
-    ) as error:
+    except DAMAGE as error:
         raise UserError(
             f"dataset.path: {path} is no readable pickle ({type(error).__name__}: {error}); unpack it again"
         ) from error

@@ -25,7 +25,8 @@ class FrameSet(torch.utils.data.Dataset):
     def __getitems__(self, positions: list[int]) -> Batch:
         index = self.indices[np.asarray(positions)]
         return Batch(
-            self.source.read(index),
+            # Sources may hand out views of what they read; a network gets plain memory.
+            self.source.read(index).contiguous(),
             torch.from_numpy(self.source.modulation_index[index]),
             torch.from_numpy(self.source.snr_index[index]),
         )

@@ -31,5 +31,5 @@ class FrameSource(Protocol):
     snr_index: np.ndarray
 
     def read(self, indices: np.ndarray) -> torch.Tensor:
-        """Return the frames at ``indices`` (n,) as float32 (n, 2, L)."""
+        """Return the frames at ``indices`` (n,) as float32 (n, 2, L), in memory as it comes (a view, maybe)."""
         ...

@@ -3,6 +3,8 @@
 import json
 import logging
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -130,6 +132,13 @@ def start_worker(source: FrameSource, writer: CellWriter, root: Path) -> None:
     global _job
     _job = source, writer, root
     torch.set_num_threads(1)
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+
+
+def leave_with_parent() -> None:
+    """End this process when the one that started it is gone: killed, it could tell nobody to stop."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def write_in_worker(modulation: str, snr: float, indices: np.ndarray) -> None:

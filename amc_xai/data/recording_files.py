@@ -3,6 +3,7 @@
 import json
 import warnings
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,10 @@ class Label:
 
 @dataclass
 class Recording:
-    """Complex samples on disk; ``components`` (n, 2) is a map of them, (x - ``zero``) / ``scale`` their value."""
+    """Samples on disk; ``components`` is a map of them, (x - ``zero``) / ``scale`` their value.
+
+    It has the shape (n, 2), or (n, 1) where the samples are real.
+    """
 
     path: Path
     components: np.ndarray
@@ -48,9 +52,11 @@ class Recording:
         return len(self.components)
 
     def read(self, start: int, count: int) -> np.ndarray:
-        """Samples (2, count) float32, channel 0 = I and 1 = Q."""
+        """Samples (2, count) float32, channel 0 = I and 1 = Q; the Q of real samples is 0."""
         part = np.asarray(self.components[start : start + count], dtype=np.float32)
-        return ((part - np.float32(self.zero)) / np.float32(self.scale)).T
+        samples = np.zeros((2, len(part)), np.float32)
+        samples[: part.shape[1]] = ((part - np.float32(self.zero)) / np.float32(self.scale)).T
+        return samples
 
 
 def open_recording(path: Path) -> Recording:
@@ -124,21 +130,26 @@ def open_sigmf(path: Path) -> Recording:
         json.loads(path.read_text(encoding="utf-8"))
         meta = sigmf.fromfile(path, skip_checksum=True)
         info = sigmf.sigmffile.dtype_info(meta.get_global_field("core:datatype"))
-        first = meta.get_capture_byte_boundaries(0)[0] if meta.get_captures() else 0
+        captures = [meta.get_capture_byte_boundaries(k) for k in range(len(meta.get_captures()))]
+        first = meta.get_capture_info(0).get("core:header_bytes", 0) if captures else 0
     except (SigMFError, OSError, ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise UserError(f"dataset.path: {path} is no readable SigMF recording ({error})") from error
+    if meta.data_file is None:
+        raise UserError(f"dataset.path: {path} has no samples beside it, in a file named .sigmf-data")
     channels = meta.get_global_field("core:num_channels", 1)
-    if not info["is_complex"] or channels != 1:
+    if channels != 1:
+        raise UserError(f"dataset.path: {path} holds {channels} channels; frames are cut from one")
+    if any(end != begin for (_, end), (begin, _) in pairwise(captures)):
         raise UserError(
-            f"dataset.path: {path} holds {meta.get_global_field('core:datatype')} in {channels} channel(s); I/Q "
-            "frames need one complex channel"
+            f"dataset.path: {path} has bytes between its captures that are no samples; write each capture as a "
+            "recording of its own"
         )
-    component = info["component_dtype"]
-    data = np.memmap(meta.data_file, np.uint8, "r")
-    whole = (len(data) - first) // (2 * component.itemsize)
-    samples = data[first : first + whole * 2 * component.itemsize].view(component).reshape(-1, 2)
-    if len(samples) == 0:
+    component, parts = info["component_dtype"], 2 if info["is_complex"] else 1
+    size = meta.data_file.stat().st_size - first - meta.get_global_field("core:trailing_bytes", 0)
+    whole = size // info["sample_size"]
+    if whole < 1:
         raise UserError(f"dataset.path: {path} holds no samples")
+    samples = np.memmap(meta.data_file, component, "r", first, (whole, parts))
     full = float(2 ** (8 * component.itemsize - 1)) if component.kind in "iu" else 1.0
     offset = full if component.kind == "u" else 0.0
     rate = meta.get_global_field("core:sample_rate")

@@ -1,6 +1,7 @@
 """One's own recordings, cut into frames; labels from SigMF annotations or from a CSV, or none."""
 
 import csv
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from amc_xai.data.hdf5 import check_finite
 from amc_xai.data.recording_files import SUFFIXES, Label, Recording, open_recording
 from amc_xai.errors import UserError
 
+log = logging.getLogger(__name__)
 CSV_COLUMNS = ("file", "start", "stop", "modulation", "snr")
 
 
@@ -63,6 +65,12 @@ class Recordings:
         self.files = find_recordings(Path(path))
         recordings = [open_recording(file) for file in self.files]
         self.sample_rate = common_rate(recordings, sample_rate)
+        real = [recording.path for recording in recordings if recording.components.shape[1] == 1]
+        if real:
+            log.warning(
+                "%d of %d recordings hold real samples, not I/Q (such as %s): they are taken as I, and Q is 0",
+                len(real), len(recordings), real[0],
+            )  # fmt: skip
         if labels is not None:
             read_labels(Path(labels), recordings)
         named = [label for recording in recordings for label in recording.labels]

@@ -21,11 +21,11 @@ from amc_xai.explain.faithfulness import Curves, control_scores
 from amc_xai.explain.sanity import cascade_correlations, correlation_means, map_correlation, untrained_copy
 from amc_xai.explain.table_files import write_rows
 from amc_xai.files import replacing
-from amc_xai.perturbation import PerturbationPlan, View
+from amc_xai.perturbation import PerturbationPlan
 from amc_xai.progress import progress
 from amc_xai.report import Gallery
 from amc_xai.tasks.refitting import fit_random_masks, fit_shuffled_labels
-from amc_xai.tasks.scoring import make_plain_gallery
+from amc_xai.tasks.scoring import make_plain_gallery, view_of
 from amc_xai.tasks.workbench import Workbench
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def explained_frames(bench: Workbench, plan: AttributionPlan, indices: np.ndarra
     order = np.random.default_rng(bench.parts.seed).permutation(len(indices))
     indices = np.sort(indices[order[: plan.frames]])
     device = bench.accelerator.device
-    iq = source.read(indices).to(device)
+    iq = source.read(indices).contiguous().to(device)
     x = bench.classifier.represent(iq)
     if plan.target == "true":
         labels = (source.modulation_index[indices], source.snr_index[indices])
@@ -153,9 +153,7 @@ def applicable(methods: dict[str, Method], network: torch.nn.Module, subject: Su
 def against_pis(bench: Workbench, iq: torch.Tensor, subject: Subject, maps: Maps) -> tuple[list, list]:
     """The drops in ``pis.csv`` beside what each map foretells for the same maskings."""
     perturbation: PerturbationPlan = bench.parts.make["perturbation"]
-    representation = bench.classifier.representation
-    with torch.no_grad():
-        view = View(iq, subject.x, list(representation.channels), representation.cells(iq))
+    view = view_of(bench, iq)
     measured = read_pis_csv(bench.parts.folder / "pis.csv")
     wanted = {key for task in subject.target for key in drops_of(measured, task, perturbation.operator_name)}
     masks = {}

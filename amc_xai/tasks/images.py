@@ -30,10 +30,11 @@ class PngWriter:
             raise UserError(
                 "task.format: images need an image representation, such as representation=constellation"
             )
-        self.representation, self.plan, self.seed = representation, plan, seed
-        self.twins = []
-        if plan is not None:
-            self.twins = [(name, fraction) for name in plan.selectors for fraction in plan.fractions]
+        self.representation, self.seed = representation, seed
+        # Made here: the factories of a configuration can't go to another process.
+        self.selectors = {} if plan is None else plan.chosen()
+        self.operator = None if plan is None else plan.operator
+        self.twins = [] if plan is None else [(name, f) for name in self.selectors for f in plan.fractions]
 
     def names(self, modulation: str, snr: float, k: int) -> dict[tuple[str, str, float], str]:
         """The file name of each (channel, selector, fraction) of frame k; no selector for the original."""
@@ -62,10 +63,9 @@ class PngWriter:
             pictures = {(c, "", 0.0): view.image[:, i] for i, c in enumerate(channels)}
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + begin)
             for name, fraction in self.twins:
-                selector = self.plan.available[name]()
                 for i, c in enumerate(channels):
-                    mask = selector.mask(view, c, fraction, generator)
-                    pictures[c, name, fraction] = self.plan.operator(view, mask, self.representation)[:, i]
+                    mask = self.selectors[name].mask(view, c, fraction, generator)
+                    pictures[c, name, fraction] = self.operator(view, mask, self.representation)[:, i]
             # A twin keeps the scale of its original, so that what is left looks the same.
             top = view.image.amax((2, 3)).clamp(min=1e-12)
             scale = {c: 255 / top[:, i, None, None] for i, c in enumerate(channels)}

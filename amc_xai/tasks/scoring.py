@@ -55,7 +55,7 @@ def explain(bench: Workbench, indices: np.ndarray) -> None:
         return
     plan: PerturbationPlan = bench.parts.make["perturbation"]
     representation = bench.classifier.representation
-    if not hasattr(representation, "cells"):
+    if not hasattr(representation, "cells") and not gives_pictures(bench):
         log.info(
             "perturbations are skipped: they mask pixels, and representation %s draws none",
             type(representation).__name__,
@@ -71,6 +71,11 @@ def explain(bench: Workbench, indices: np.ndarray) -> None:
     make_gallery(bench, plan, indices).save(bench.parts.folder / "gallery.npz")
 
 
+def gives_pictures(bench: Workbench) -> bool:
+    """Whether the source yields pictures: they can be masked, but their points and samples aren't known."""
+    return hasattr(bench.source, "image_shape")
+
+
 @torch.no_grad()
 def view_of(bench: Workbench, iq: torch.Tensor, indices: np.ndarray | None = None) -> View:
     """Frames (B, 2, L) with their images and the pixels of their points.
@@ -78,6 +83,8 @@ def view_of(bench: Workbench, iq: torch.Tensor, indices: np.ndarray | None = Non
     With ``indices``, their places in the source, also the symbol instants where a selector asks for them.
     """
     representation = bench.classifier.representation
+    if gives_pictures(bench):
+        return View(None, representation(iq), list(representation.channels))
     cells = representation.cells(iq)
     # A perturbation of pixels leaves a sequence that goes with them as it is.
     sequence = representation.sequence_of(iq) if hasattr(representation, "sequence_of") else None
@@ -94,7 +101,7 @@ def make_gallery(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray) 
     view = view_of(bench, source.read(indices).to(device), indices)
     prediction = bench.classifier.network(view.seen(view.image))
     fraction = max(plan.fractions)
-    extent = bench.classifier.representation.extent
+    extent = getattr(bench.classifier.representation, "extent", "unknown")
     return Gallery(
         image=view.image.cpu().numpy(),
         channels=np.asarray(view.channels),

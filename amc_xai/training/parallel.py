@@ -11,9 +11,14 @@ from accelerate.utils import broadcast, broadcast_object_list
 from torch import nn
 from torch.utils.data import DataLoader
 
+from amc_xai.data.ahead import Ahead
+
 
 def on_device(loader, accelerator: Accelerator):
-    """The loader's own batches on the accelerator's device; nothing is shared out."""
+    """The loader's own batches on the accelerator's device, read ahead of a GPU; nothing is shared out."""
+    # A CPU computes on all its cores: there, a reader beside it would only take its turn.
+    if accelerator.device.type == "cuda" and isinstance(loader, DataLoader) and loader.num_workers == 0:
+        return Ahead(loader, accelerator.device)
     if accelerator.num_processes == 1:
         return accelerator.prepare(loader)
     if not isinstance(loader, DataLoader):

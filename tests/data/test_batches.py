@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from amc_xai.data import evaluation_loader, training_loader
+from amc_xai.data.ahead import Ahead
 from amc_xai.data.batches import TrainingBatches
 from amc_xai.errors import UserError
 
@@ -113,3 +114,31 @@ def test_loading_leaves_the_random_stream_of_training_alone():
 def test_fewer_than_two_frames_are_refused():
     with pytest.raises(UserError, match="training needs at least two frames, and the training part has 1"):
         training_loader(Numbered(5), np.array([2]), 8, seed=0)
+
+
+def test_reading_ahead_changes_nothing_but_the_time_of_reading():
+    device = torch.device("cpu")
+    loader = training_loader(Numbered(50), np.arange(50), 8, seed=3)
+    ahead = Ahead(loader, device)
+    for epoch, start in ((0, 0), (1, 0), (1, 4)):
+        ahead.batch_sampler.epoch, ahead.batch_sampler.start = epoch, start
+        assert visited(ahead) == visited(loader) and len(ahead) == len(loader) == 7
+    # The next batch is read before this one is done with, and no more than that.
+    source = Numbered(50)
+    batches = iter(Ahead(evaluation_loader(source, np.arange(50), 8), device))
+    next(batches)
+    batches.close()
+    assert source.reads == [8, 8]
+
+
+def test_an_error_in_reading_ahead_comes_in_its_turn():
+    class Broken(Numbered):
+        def read(self, indices):
+            if 20 in indices:
+                raise UserError("frame 20 holds NaN")
+            return super().read(indices)
+
+    batches = iter(Ahead(evaluation_loader(Broken(50), np.arange(50), 8), torch.device("cpu")))
+    assert [int(next(batches).iq[0, 0, 0]) for _ in range(2)] == [0, 8]
+    with pytest.raises(UserError, match="frame 20 holds NaN"):
+        next(batches)

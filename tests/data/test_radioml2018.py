@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import re
 from pathlib import Path
 
 import h5py
@@ -162,34 +161,3 @@ def test_absent_file_and_folder(tmp_path):
     (tmp_path / "text.hdf5").write_text("no")
     with pytest.raises(UserError, match="not a readable HDF5 file"):
         RadioML2018(str(tmp_path / "text.hdf5"))
-
-
-def anonymous_bytes() -> int:
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"RssAnon:\s+(\d+) kB", status)[1]) * 1024
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="RssAnon is Linux's")
-def test_a_file_larger_than_memory_should_be_costs_no_memory(tmp_path):
-    """4 GB of frames, a hole on disk: opened and read at random with a few MB of private memory."""
-    per_cell = 801
-    with h5py.File(tmp_path / "gold.hdf5", "w") as file:
-        space = h5py.h5s.create_simple((624 * per_cell, 1024, 2))
-        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-        h5py.h5d.create(file.id, b"X", h5py.h5t.NATIVE_FLOAT, space, layout)
-        cell = np.repeat(np.arange(624), per_cell)
-        one_hot = file.create_dataset("Y", (624 * per_cell, 24), np.int64)
-        for begin in range(0, len(cell), 50_000):
-            part = cell[begin : begin + 50_000] // 26
-            one_hot[begin : begin + len(part)] = np.eye(24, dtype=np.int64)[part]
-        file["Z"] = (-20 + 2 * (cell % 26))[:, None]
-    assert (tmp_path / "gold.hdf5").stat().st_size > 4e9
-    before = anonymous_bytes()
-    source = RadioML2018(str(tmp_path / "gold.hdf5"), "all")
-    rng, most = np.random.default_rng(0), 0
-    for _ in range(2):
-        source.read(rng.integers(0, len(source.snr_index), 16))
-        most = max(most, anonymous_bytes() - before)
-    assert most < 200e6

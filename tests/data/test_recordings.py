@@ -1,5 +1,6 @@
 """Recordings come back sample for sample, cut and labelled as asked."""
 
+import json
 import pickle
 
 import numpy as np
@@ -45,26 +46,49 @@ def write_sigmf(folder, data: np.ndarray, datatype: str, annotations=(), rate=1e
     return folder / "r.sigmf-meta"
 
 
-@pytest.mark.parametrize(
-    ("datatype", "dtype"),
-    [(f"c{k}{b}{e}", f"{'<' if e == '_le' else '>'}{k}{int(b) // 8}")
-     for k, b in (("f", "32"), ("f", "64"), ("i", "32"), ("i", "16"), ("u", "32"), ("u", "16"))
-     for e in ("_le", "_be")] + [("ci8", "i1"), ("cu8", "u1")],
-)  # fmt: skip
-def test_sigmf_comes_back_as_the_package_reads_it(tmp_path, datatype, dtype):
-    kind = np.dtype(dtype)
+def every_datatype() -> list[tuple[str, str]]:
+    """The datatypes of the standard (``^(c|r)(f32|f64|i32|i16|u32|u16|i8|u8)(_le|_be)?``), and numpy's names."""
+    wide = [(kind + str(8 * size), end, f"{'<' if end == '_le' else '>'}{kind}{size}")
+            for kind, size in (("f", 4), ("f", 8), ("i", 4), ("i", 2), ("u", 4), ("u", 2))
+            for end in ("_le", "_be")]  # fmt: skip
+    narrow = [("i8", "", "i1"), ("u8", "", "u1")]
+    return [(f"{letter}{name}{end}", dtype) for letter in "cr" for name, end, dtype in wide + narrow]
+
+
+@pytest.mark.parametrize(("datatype", "dtype"), every_datatype())
+def test_sigmf_comes_back_as_the_package_reads_it(tmp_path, datatype, dtype, caplog):
+    kind, parts = np.dtype(dtype), 2 if datatype[0] == "c" else 1
     if kind.kind == "f":
-        data = interleaved(IQ, dtype)
+        data = interleaved(IQ, dtype)[:, :parts]
     else:
         span = np.iinfo(kind)
-        data = RNG.integers(span.min, span.max, (N, 2), endpoint=True, dtype=kind.newbyteorder("=")).astype(dtype)
+        whole = RNG.integers(span.min, span.max, (N, parts), endpoint=True, dtype=kind.newbyteorder("="))
+        data = whole.astype(dtype)
     path = write_sigmf(tmp_path, data, datatype)
     source = Recordings(str(path), frame_length=10)
-    twin = sigmf.fromfile(path).read_samples()
-    np.testing.assert_allclose(samples(source), twin, rtol=0, atol=1e-6)
+    # Where it is real, the package's samples are, and stand in I; in Q there is nothing.
+    assert np.array_equal(samples(source), sigmf.fromfile(path).read_samples())
     if kind.kind == "f":
-        assert np.array_equal(samples(source), data[:, 0].astype("f4") + 1j * data[:, 1].astype("f4"))
+        assert np.array_equal(samples(source).real, data[:, 0].astype("f4"))
     assert source.sample_rate == 1e6
+    told = [record.getMessage() for record in caplog.records if "real samples, not I/Q" in record.getMessage()]
+    assert len(told) == (parts == 1)
+
+
+def test_sigmf_with_bytes_that_are_no_samples(tmp_path):
+    """A data set that isn't SigMF's own: 6 bytes before the samples, 5 after them."""
+    (tmp_path / "r.raw").write_bytes(b"header" + interleaved(IQ, "<f4").tobytes() + b"trail")
+    about = {"core:datatype": "cf32_le", "core:sample_rate": 1e6, "core:version": "1.0.0"}
+    about |= {"core:dataset": "r.raw", "core:trailing_bytes": 5}
+    capture = {"core:sample_start": 0, "core:header_bytes": 6}
+    meta = {"global": about, "captures": [capture], "annotations": []}
+    path = tmp_path / "r.sigmf-meta"
+    path.write_text(json.dumps(meta))
+    assert np.array_equal(samples(Recordings(str(path), frame_length=10)), IQ)
+    meta["captures"].append({"core:sample_start": 50, "core:header_bytes": 8})
+    path.write_text(json.dumps(meta))
+    with pytest.raises(UserError, match="has bytes between its captures that are no samples"):
+        Recordings(str(path), frame_length=10)
 
 
 @pytest.mark.parametrize("ending", [".cf32", ".cfile", ".complex"])
@@ -93,7 +117,9 @@ def test_npy(tmp_path):
         assert np.array_equal(samples(Recordings(str(tmp_path), 10, sample_rate=1)), IQ)
 
 
-@pytest.mark.parametrize(("dtype", "zero", "scale"), [("f4", 0, 1), ("i2", 0, 32768), ("u1", 128, 128)])
+@pytest.mark.parametrize(
+    ("dtype", "zero", "scale"), [("f4", 0, 1), ("i4", 0, 2**31), ("i2", 0, 32768), ("u1", 128, 128)]
+)
 def test_wav(tmp_path, dtype, zero, scale):
     data = (interleaved(IQ, "f8") * 0.9 * scale + zero).astype(dtype)
     wavfile.write(tmp_path / "r.wav", 48_000, data)
