@@ -21,10 +21,10 @@ from amc_xai.report.style import (
     TASK_MARKERS,
     TASK_NAMES,
     TASKS,
-    decibels,
     new_figure,
     percent_axis,
     snr_label,
+    snr_ticks,
     styled,
 )
 
@@ -66,8 +66,7 @@ def accuracy_by_snr(
     percent_axis(axes, "y")
     axes.set_ylim(-0.02, 1.02)
     axes.set(xlabel=snr_label(snr_definition), ylabel="Accuracy (%)")
-    if len(snrs) <= 17:
-        axes.set_xticks(snrs, [decibels(snr) for snr in snrs])
+    snr_ticks(axes, snrs)
     axes.set_title("Accuracy by SNR, with 95 % intervals")
     return figure
 

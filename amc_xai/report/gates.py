@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from amc_xai.evaluation.gates import GateShares
-from amc_xai.report.style import MARKERS, SERIES, decibels, in_words, new_figure, percent_axis, snr_label, styled
+from amc_xai.report.style import MARKERS, SERIES, in_words, new_figure, percent_axis, snr_label, snr_ticks, styled
 
 
 @styled
@@ -16,8 +16,7 @@ def gate_by_snr(gates: GateShares, *, snr_definition: str | None = None) -> Figu
         axes.plot(gates.snrs, gates.shares[:, k], label=in_words(expert), gid=expert, **look)
     percent_axis(axes, "y")
     axes.set(xlabel=snr_label(snr_definition), ylabel="Mean share of the gate (%)", ylim=(-0.02, 1.02))
-    if len(gates.snrs) <= 17:
-        axes.set_xticks(gates.snrs, [decibels(snr) for snr in gates.snrs])
+    snr_ticks(axes, gates.snrs)
     axes.legend(loc="best")
     axes.set_title("Which expert the network listens to")
     return figure

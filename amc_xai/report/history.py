@@ -41,6 +41,8 @@ _PANELS: tuple[tuple[str, str, dict[str, tuple[str, str, str]]], ...] = (
     ),
     ("Learning rate", "Learning rate", {"learning_rate": ("Learning rate", INK, "-")}),
 )
+# Of what a part adds, by first word: the panel's title and the name of its axis, of shares from 0 to 1.
+_SHARES = {"gate": ("Share of each expert in the gate", "Mean share")}
 # Not drawn: what a clock says is no course of a training.
 _SILENT = ("epoch", "seconds", "frames_per_second")
 
@@ -97,7 +99,8 @@ def _further_panels(epochs: list[dict[str, Any]]) -> list[tuple[str, str, dict[s
             )
             for index, name in enumerate(fields)
         }
-        panels.append((in_words(word if len(fields) > 1 else fields[0]), "Value", lines))
+        title = in_words(word if len(fields) > 1 else fields[0])
+        panels.append((*_SHARES.get(word, (title, "Value")), lines))
     return panels
 
 
@@ -111,7 +114,7 @@ def _scale(axes: Axes, title: str) -> None:
     if title == "Validation accuracy":
         percent_axis(axes, "y")
         axes.set_ylim(-0.02, 1.02)
-    elif title == "Weight of each task in the loss":
+    elif title in ("Weight of each task in the loss", *(title for title, _ in _SHARES.values())):
         axes.set_ylim(0, max(1.0, 1.05 * values.max()))
     elif values.min() > 0 and values.max() / values.min() > 30:
         axes.set_yscale("log")

@@ -16,10 +16,10 @@ from amc_xai.report.style import (
     SERIES,
     TASK_NAMES,
     TASKS,
-    decibels,
     new_figure,
     percent_axis,
     snr_label,
+    snr_ticks,
     styled,
     write_figure,
 )
@@ -138,10 +138,12 @@ def leaderboard_figure(table: Sequence[Entry]) -> Figure:
             axes.plot(snrs, values, **look, linewidth=1.6, markersize=4, gid=f"{entry.name}|{key}")
         percent_axis(axes, "y")
         axes.set_ylim(-0.02, 1.02)
-        axes.xaxis.set_major_formatter(lambda value, _: decibels(value))
+        snr_ticks(axes, sorted({snr for snrs, _ in curves for snr in snrs}))
         axes.set(xlabel=snr_label(definition), title=title)
         if index % 3 == 0:
             axes.set_ylabel("Accuracy (%)")
     handles = [Line2D([], [], **look, label=entry.name) for entry, look in zip(table, looks, strict=True)]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(table)), fontsize=9)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(4, len(table)), fontsize=9, handlelength=3.2
+    )
     return figure

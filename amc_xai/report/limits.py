@@ -12,10 +12,10 @@ from amc_xai.report.style import (
     TASK_COLOURS,
     TASK_NAMES,
     TASKS,
-    decibels,
     new_figure,
     percent_axis,
     snr_label,
+    snr_ticks,
     styled,
 )
 
@@ -76,8 +76,7 @@ def limits_by_snr(limits: Limits, anchors: list[AnchorRow], snr_definition: str 
     percent_axis(axes, "y")
     axes.set_ylim(-0.02, 1.02)
     axes.set(xlabel=snr_label(snr_definition), ylabel="Accuracy (%)")
-    if len(snrs) <= 17:
-        axes.set_xticks(snrs, [decibels(snr) for snr in snrs])
+    snr_ticks(axes, snrs)
     figure.legend(loc="outside lower center", ncols=3)
     axes.set_title("The best possible, and classical methods")
     return figure

@@ -1,6 +1,6 @@
 """One look for every figure: colours, labels, and how a figure is made and written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -99,6 +99,12 @@ def snr_label(definition: str | None) -> str:
 def decibels(value: float) -> str:
     """An SNR as a tick label: ``-4``, ``2.5``, with a true minus sign."""
     return f"{value:g}".replace("-", "\N{MINUS SIGN}")
+
+
+def snr_ticks(axes: Axes, snrs: Sequence[float], most: int = 17) -> None:
+    """A tick at each SNR of an SNR axis (every second, third ... where there are more than ``most``)."""
+    shown = snrs[:: -(-len(snrs) // most)] if len(snrs) else snrs
+    axes.set_xticks(shown, [decibels(snr) for snr in shown])
 
 
 def in_words(name: str) -> str:

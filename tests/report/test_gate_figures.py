@@ -33,4 +33,4 @@ def test_the_history_of_a_mixture_has_a_panel_more(history):
     figure = training_curves(history)
     assert len(figure.axes) == 5
     assert list(lines(figure)["gate_low_snr"].get_ydata()) == [epoch["gate_low_snr"] for epoch in history]
-    assert figure.axes[-1].get_title(loc="left") == "Gate"
+    assert figure.axes[-1].get_title(loc="left") == "Share of each expert in the gate"

@@ -41,7 +41,11 @@ def test_what_a_part_adds_gets_its_own_panel(history):
     for name in ("gate_low_snr", "gate_high_snr", "curriculum_share"):
         assert list(drawn[name].get_ydata()) == [epoch[name] for epoch in history]
     assert not {"seconds", "note", "epoch"} & drawn.keys()
-    assert [axes.get_title(loc="left") for axes in figure.axes[4:]] == ["Gate", "Curriculum share"]
+    assert [axes.get_title(loc="left") for axes in figure.axes[4:]] == [
+        "Share of each expert in the gate",
+        "Curriculum share",
+    ]
+    assert figure.axes[4].get_ylim() == (0, 1)
     assert [text.get_text() for text in figure.axes[4].get_legend().get_texts()] == ["Low SNR", "High SNR"]
 
 
