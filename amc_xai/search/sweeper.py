@@ -247,7 +247,9 @@ class StudySweeperImpl(OptunaSweeperImpl):
         folder = Path(self.sweep_dir)
         groups = set(self.config.hydra.runtime.choices)
         given = [argument for argument in arguments if not argument.startswith("hparams_search=")]
-        made = write_outcome(study, folder, given, groups)
+        objective = OmegaConf.select(self.config, "task.objective") or "objective"
+        objectives = [objective] if isinstance(objective, str) else list(objective)
+        made = write_outcome(study, folder, given, groups, objectives)
         if not any(t.state == TrialState.COMPLETE for t in study.trials):
             reasons = [t.user_attrs[FAILURE] for t in study.trials if FAILURE in t.user_attrs]
             last = f"; the last one: {reasons[-1]}" if reasons else ""
