@@ -29,7 +29,7 @@ def write_outcome(
     those of the objectives. Leaves ``trials.csv``, ``experiment/best_experiment.yaml`` and ``figures/*.png`` in
     ``folder``; with several objectives the experiment is the Pareto-optimal trial that is best in the first one.
     """
-    write_table(study, folder / "trials.csv")
+    write_table(study, folder / "trials.csv", objectives)
     completed = [t for t in study.trials if t.state == TrialState.COMPLETE]
     if not completed:
         return "no trial completed"
@@ -86,11 +86,14 @@ def plain(value: Any) -> Any:
     return value
 
 
-def write_table(study: optuna.Study, path: Path) -> None:
-    """``trials.csv``: one row a trial, with state, objective(s), seconds, parameters, and why it failed."""
+def write_table(study: optuna.Study, path: Path, objectives: list[str]) -> None:
+    """``trials.csv``: one row a trial, with state, value(s), seconds, parameters, and why it failed.
+
+    The objective's column is ``value``; several objectives have one each, under their names.
+    """
     trials = study.trials
     gone = lost(trials)
-    objectives = ["value"] if len(study.directions) == 1 else [f"value_{i}" for i in range(len(study.directions))]
+    objectives = ["value"] if len(study.directions) == 1 else objectives
     names = sorted({name for trial in trials for name in trial.params})
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
@@ -99,7 +102,7 @@ def write_table(study: optuna.Study, path: Path) -> None:
             notes = {name: trial.user_attrs.get(name, "") for name in NOTES}
             if trial.number in gone and not notes["failure"]:
                 notes["failure"] = f"lost with its worker; trial {gone[trial.number]} runs it again"
-            values = trial.values if trial.values is not None else [""] * len(objectives)
+            values = trial.values if trial.values is not None else [""] * len(study.directions)
             seconds = f"{trial.duration.total_seconds():.1f}" if trial.duration else ""
             cells = [trial.number, trial.state.name.lower(), *values, trial.last_step or "", seconds]
             table.writerow([*cells, *notes.values(), *(trial.params.get(name, "") for name in names)])

@@ -118,6 +118,7 @@ def test_a_failed_trial_leaves_its_reason_and_the_search_goes_on(amc, tmp_path, 
     diverged = [t for t in trials[1:] if t.params["optimizer.lr"] == 1e30]
     assert diverged and len(diverged) < 3
     rows = table(tmp_path, "some")
+    assert "CUDA out of memory" in rows[0]["failure"]
     for trial in trials[1:]:
         assert trial.state == (TrialState.FAIL if trial in diverged else TrialState.COMPLETE)
         assert ("the loss is no longer finite" in rows[trial.number]["failure"]) == (trial in diverged)
@@ -209,9 +210,18 @@ def test_two_objectives_leave_a_pareto_front(amc, tmp_path):
     assert code == 0
     trials = trials_of(tmp_path, "front")
     cost = {t.params["representation.image_size"]: t.values[1] for t in trials}
+    rows = table(tmp_path, "front")
+    assert [float(row["multiply_adds"]) for row in rows] == [t.values[1] for t in trials]
+    assert [float(row["validation_joint_accuracy"]) for row in rows] == [t.values[0] for t in trials]
     assert cost[32] > cost[16]
     assert (tmp_path / "multirun/front/figures/pareto_front.png").is_file()
-    assert (tmp_path / "multirun/front/experiment/best_experiment.yaml").is_file()
+    front = ["--config-dir", "multirun/front", "experiment=best_experiment", "hydra.run.dir=again"]
+    code = amc(*front, "task.explain_after=false", tiny=False)
+    assert code == 0
+    best = max((t for t in trials), key=lambda t: (t.values[0], -t.values[1]))
+    config = torch.load(tmp_path / "again/checkpoints/best.pt", weights_only=True)["config"]
+    assert config["representation"]["image_size"] == best.params["representation.image_size"]
+    assert config["optimizer"]["lr"] == best.params["optimizer.lr"]
 
 
 def test_five_trials_leave_no_thread_no_handle_and_no_memory(amc, tmp_path, monkeypatch):
