@@ -8,7 +8,6 @@ import functools
 import logging
 import math
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl, create_params_from_overrides
 from omegaconf import OmegaConf
 from optuna.trial import Trial, TrialState
 
 from amc_xai.errors import UserError
+from amc_xai.search.launch import Launcher, NothingToTell, failure, first_line
 from amc_xai.search.outcome import describe, write_outcome
 from amc_xai.search.pruning import check_direction
 from amc_xai.search.storage import (
-    Heartbeat,
     close_storage,
     open_storage,
     revive,
@@ -135,7 +134,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 self.n_trials = min(left, self.n_jobs)
                 self._renew_sampler(len(trials))
                 launcher = self.launcher
-                self.launcher = Launcher(self, launcher)
+                self.launcher = Launcher(launcher, self)
                 try:
                     with warnings.catch_warnings():
                         # The heartbeat is our own here.
@@ -255,42 +254,6 @@ class StudySweeperImpl(OptunaSweeperImpl):
             last = f"; the last one: {reasons[-1]}" if reasons else ""
             raise_logged(f"no trial of study {self.study_name} completed (see {folder / 'trials.csv'}){last}")
         log.info("the study's table, figures and best settings are in %s; %s", folder, made)
-
-
-class Launcher:
-    """Hydra's launcher between a heartbeat and a look at what came back."""
-
-    def __init__(self, sweeper: StudySweeperImpl, launcher: Any):
-        self.sweeper, self.launcher = sweeper, launcher
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        sweeper = self.sweeper
-        ids = [trial._trial_id for trial in sweeper.trials]
-        with Heartbeat(sweeper.storage, ids, sweeper.heartbeat):
-            returns = self.launcher.launch(job_overrides, initial_job_idx=initial_job_idx)
-        return sweeper._note(returns)
-
-
-class NothingToTell(Exception):
-    """Every trial of a batch was taken for lost while it ran."""
-
-
-def failure(job: JobReturn) -> str | None:
-    """Why a job's trial fails: its error, or an objective that isn't finite."""
-    if job.status != JobStatus.COMPLETED:
-        error = job._return_value
-        # The frames of the traceback hold the network and its data; the next job needs the memory.
-        traceback.clear_frames(error.__traceback__)
-        return first_line(error)
-    values = job.return_value if isinstance(job.return_value, list | tuple) else [job.return_value]
-    if any(not isinstance(value, int | float) or math.isnan(value) for value in values):
-        return f"the objective is {job.return_value}, not a number"
-    return None
-
-
-def first_line(error: BaseException) -> str:
-    text = (str(error).strip().splitlines() or [""])[0][:400]
-    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
 
 
 def raise_logged(sentence: str) -> None:
