@@ -92,8 +92,14 @@ class WandbTracker:
         self.run.log({path.stem: wandb.Image(str(path)) for path in paths})
 
     def checkpoint(self, path: Path) -> None:
-        if self.save_best:
-            self.run.log_artifact(str(path), name=f"best-{self.run.id}", type="model")
+        if not self.save_best:
+            return
+        import wandb
+
+        artifact = wandb.Artifact(f"best-{self.run.id}", type="model")
+        # The file in the run folder itself, which stays as it is, and no copy of it in the user's home.
+        artifact.add_file(str(path.absolute()), policy="immutable")
+        self.run.log_artifact(artifact, aliases=["best"])
 
     def finish(self, failed: bool = False) -> None:
         if self.run is not None:

@@ -3,6 +3,7 @@
 import csv
 import logging
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,20 @@ log = logging.getLogger(__name__)
 NOTES = ("pruned_epoch", "failure", "repeats")
 
 
-def write_outcome(study: optuna.Study, folder: Path, given: list[str], groups: set[str]) -> str:
+def write_outcome(
+    study: optuna.Study, folder: Path, given: list[str], groups: set[str], objectives: list[str]
+) -> str:
     """Write everything that the study allows; returns how to run the best settings, in words.
 
-    ``given`` are the overrides that all trials share, ``groups`` the names of the config groups. Leaves
-    ``trials.csv``, ``experiment/best_experiment.yaml`` and ``figures/*.png`` in ``folder``; with several
-    objectives ``best_experiment.yaml`` is the Pareto-optimal trial that is best in the first one.
+    ``given`` are the overrides that all trials share, ``groups`` the names of the config groups, ``objectives``
+    those of the objectives. Leaves ``trials.csv``, ``experiment/best_experiment.yaml`` and ``figures/*.png`` in
+    ``folder``; with several objectives the experiment is the Pareto-optimal trial that is best in the first one.
     """
-    write_table(study, folder / "trials.csv")
+    write_table(study, folder / "trials.csv", objectives)
     completed = [t for t in study.trials if t.state == TrialState.COMPLETE]
     if not completed:
         return "no trial completed"
-    draw_figures(study, folder / "figures")
+    draw_figures(study, folder / "figures", objectives)
     best = best_of(study)
     settings = [*given, *(f"{name}={value}" for name, value in best.params.items())]
     command = f"python -m amc_xai --config-dir {folder} experiment=best_experiment"
@@ -83,11 +86,14 @@ def plain(value: Any) -> Any:
     return value
 
 
-def write_table(study: optuna.Study, path: Path) -> None:
-    """``trials.csv``: one row a trial, with state, objective(s), seconds, parameters, and why it failed."""
+def write_table(study: optuna.Study, path: Path, objectives: list[str]) -> None:
+    """``trials.csv``: one row a trial, with state, value(s), seconds, parameters, and why it failed.
+
+    The objective's column is ``value``; several objectives have one each, under their names.
+    """
     trials = study.trials
     gone = lost(trials)
-    objectives = ["value"] if len(study.directions) == 1 else [f"value_{i}" for i in range(len(study.directions))]
+    objectives = ["value"] if len(study.directions) == 1 else objectives
     names = sorted({name for trial in trials for name in trial.params})
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
@@ -96,14 +102,14 @@ def write_table(study: optuna.Study, path: Path) -> None:
             notes = {name: trial.user_attrs.get(name, "") for name in NOTES}
             if trial.number in gone and not notes["failure"]:
                 notes["failure"] = f"lost with its worker; trial {gone[trial.number]} runs it again"
-            values = trial.values if trial.values is not None else [""] * len(objectives)
+            values = trial.values if trial.values is not None else [""] * len(study.directions)
             seconds = f"{trial.duration.total_seconds():.1f}" if trial.duration else ""
             cells = [trial.number, trial.state.name.lower(), *values, trial.last_step or "", seconds]
             table.writerow([*cells, *notes.values(), *(trial.params.get(name, "") for name in names)])
 
 
-def draw_figures(study: optuna.Study, folder: Path) -> list[Path]:
-    """Optuna's own figures, those that the study has enough trials for."""
+def draw_figures(study: optuna.Study, folder: Path, objectives: list[str]) -> list[Path]:
+    """Optuna's own figures, those that the study has enough trials for; ``objectives`` names their axes."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -113,26 +119,46 @@ def draw_figures(study: optuna.Study, folder: Path) -> list[Path]:
 
     varied = len({tuple(sorted(t.params.items())) for t in study.trials if t.state == TrialState.COMPLETE}) > 1
     if len(study.directions) > 1:
-        wanted = {"pareto_front": draw.plot_pareto_front} if len(study.directions) <= 3 else {}
+        front = partial(draw.plot_pareto_front, target_names=objectives)
+        wanted = {"pareto_front": front} if len(study.directions) <= 3 else {}
     else:
         wanted = {"history": draw.plot_optimization_history}
         if varied:
             wanted |= {"importances": draw.plot_param_importances, "slices": draw.plot_slice}
+        wanted = {name: partial(plot, target_name=objectives[0]) for name, plot in wanted.items()}
     made = []
     for name, plot in wanted.items():
-        with warnings.catch_warnings():
+        # Optuna sets a style for the whole process, and later figures shouldn't change by a search before them.
+        with warnings.catch_warnings(), matplotlib.rc_context():
             warnings.simplefilter("ignore")  # marked experimental, and hints about layout
             try:
                 axes = plot(study)
             except (ValueError, RuntimeError) as error:
                 log.info("no figure %s: %s", name, error)
                 continue
-            first = axes.flat[0] if hasattr(axes, "flat") else axes
+            figure = (axes.flat[0] if hasattr(axes, "flat") else axes).figure
+            tidy(figure, wide=name == "slices")
             with replacing(folder / f"{name}.png") as temporary:
-                first.figure.savefig(temporary, dpi=120, bbox_inches="tight")
+                figure.savefig(temporary, dpi=120, bbox_inches="tight")
             pyplot.close("all")
         made.append(folder / f"{name}.png")
     return made
+
+
+def tidy(figure: Any, wide: bool) -> None:
+    """What Optuna's figures lack: room for names, and an axis for costs that differ by orders of magnitude."""
+    for axes in figure.axes:
+        texts = [label.get_text() for label in axes.get_xticklabels()]
+        if any(text.startswith("'") for text in texts):  # several choices don't fit side by side
+            axes.set_xticks(axes.get_xticks(), [text.strip("'") for text in texts], rotation=90)
+        values = [float(y) for drawn in axes.collections for y in drawn.get_offsets()[:, 1]]
+        flat = axes.name != "3d"
+        if flat and values and min(values) > 0 and max(values) > 100 * min(values):
+            axes.set_yscale("log")
+        if axes.get_legend() is not None:
+            axes.legend(loc="best")  # beside the axes it takes half of the figure
+    if not wide:
+        figure.tight_layout()
 
 
 def describe(value: Any, attributes: dict[str, Any]) -> str:

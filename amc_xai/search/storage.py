@@ -105,8 +105,17 @@ def run_again(study: optuna.Study, trial: FrozenTrial) -> None:
     log.warning("trial %d was lost with its worker; its parameters run again", trial.number)
 
 
-def revive(study: optuna.Study) -> None:
-    """Fail the trials whose controller fell silent, and enqueue each again; call it under the lock."""
+def revive(study: optuna.Study, storage: RDBStorage) -> None:
+    """Fail the trials whose controller fell silent, and enqueue each again; call it under the lock.
+
+    A controller gives a new trial its first heartbeat before it leaves the lock. One without belongs to a
+    controller that died just there; its grace begins now.
+    """
+    with storage.engine.connect() as connection:
+        beating = set(connection.execute(text("SELECT trial_id FROM trial_heartbeats")).scalars())
+    for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+        if trial._trial_id not in beating:
+            storage.record_heartbeat(trial._trial_id)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         fail_stale_trials(study)

@@ -8,7 +8,6 @@ import functools
 import logging
 import math
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl, create_params_from_overrides
+from omegaconf import OmegaConf
 from optuna.trial import Trial, TrialState
 
 from amc_xai.errors import UserError
+from amc_xai.search.launch import Launcher, NothingToTell, failure, first_line
 from amc_xai.search.outcome import describe, write_outcome
+from amc_xai.search.pruning import check_direction
 from amc_xai.search.storage import (
-    Heartbeat,
     close_storage,
     open_storage,
     revive,
@@ -42,7 +43,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
     ``n_trials`` is the whole study's: what it holds already, finished or running elsewhere, counts. A trial's
     folder is its number. ``heartbeat`` and ``grace`` (seconds) tell a lost trial from a slow one, and a lost one
     runs again. ``wait_for_others``: stay until the trials of other controllers are over, to run again what they
-    lose.
+    lose; without it stay ``grace`` seconds, which is enough to find what is lost already.
     """
 
     def __init__(
@@ -81,14 +82,18 @@ class StudySweeperImpl(OptunaSweeperImpl):
         self.heartbeat, self.grace, self.wait_for_others = heartbeat, grace, wait_for_others
         self.trials: list[Trial] = []
         self.claim = ExitStack()
+        self.awaited: set[int] = set()
+        self.idle_since: float | None = None
 
     def sweep(self, arguments: list[str]) -> None:
         """Run batches until the study's budget is spent, then write what it found into the sweep's folder.
 
         Raises:
-            UserError: if the storage can't be opened, or no trial of the study completed.
+            UserError: if the storage can't be opened, the pruner goes against the direction, or no trial of the
+                study completed.
         """
         try:
+            check_direction(OmegaConf.to_container(self.config.hydra.sweeper).get("pruner"), self._directions())
             self.storage = open_storage(self.url, self.heartbeat, self.grace)
         except UserError as error:
             raise_logged(str(error))
@@ -109,30 +114,35 @@ class StudySweeperImpl(OptunaSweeperImpl):
             close_storage(self.storage)
 
     def _study(self) -> optuna.Study:
-        directions = [str(direction) for direction in self._get_directions()]
         return optuna.create_study(
-            study_name=self.study_name, storage=self.storage, directions=directions, load_if_exists=True
+            study_name=self.study_name, storage=self.storage, directions=self._directions(), load_if_exists=True
         )
 
+    def _directions(self) -> list[str]:
+        return [str(direction) for direction in self._get_directions()]
+
     def _next_batch(self, arguments: list[str]) -> bool:
-        """Ask, launch and tell once; False when the budget is spent."""
+        """Ask, launch and tell once, or wait a moment; False when nothing is left to run or to wait for."""
         with self.claim:
             self.claim.enter_context(study_lock(self.storage, self.study_name))
             study = self._study()
-            revive(study)
+            revive(study, self.storage)
             trials = study.get_trials(deepcopy=False)
             left = min(self.budget, self._grid_size(arguments)) - spent(trials)
             if left > 0:
+                self.idle_since = None
                 self.n_trials = min(left, self.n_jobs)
                 self._renew_sampler(len(trials))
                 launcher = self.launcher
-                self.launcher = Launcher(self, launcher)
+                self.launcher = Launcher(launcher, self)
                 try:
                     with warnings.catch_warnings():
                         # The heartbeat is our own here.
                         warnings.filterwarnings("ignore", "Heartbeat of storage is supposed", UserWarning)
                         # The lock goes as soon as the trials are asked for: in _configure_trials.
                         super().sweep(arguments)
+                except NothingToTell:
+                    pass
                 except BaseException as error:
                     completed = any(t.state == TrialState.COMPLETE for t in study.trials)
                     # The plugin closes each batch with the study's best trial, and there may be none yet.
@@ -142,14 +152,25 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 finally:
                     self.launcher = launcher
                 return True
-        elsewhere = [t.number for t in trials if t.state == TrialState.RUNNING]
-        if not elsewhere or not self.wait_for_others:
+        return self._wait({t.number for t in trials if t.state == TrialState.RUNNING})
+
+    def _wait(self, elsewhere: set[int]) -> bool:
+        """Wait one heartbeat for other controllers' trials; False when it's time to leave.
+
+        The wait ends by itself: a living controller's trial comes to its end, a dead one's is lost after
+        ``grace`` seconds and then runs here.
+        """
+        now = time.monotonic()
+        if self.idle_since is None:
+            self.idle_since = now
+        # Whatever was dead when this controller ran out of work has been found by then.
+        patient = self.wait_for_others or now - self.idle_since < self.grace + self.heartbeat
+        if not elsewhere or not patient:
             return False
-        log.info("waiting for trial %s, which another controller runs", ", ".join(map(str, elsewhere)))
-        while any(t.state == TrialState.RUNNING and t.number in elsewhere for t in self._study().trials):
-            time.sleep(self.heartbeat)
-            with study_lock(self.storage, self.study_name):
-                revive(self._study())
+        if elsewhere != self.awaited:
+            log.info("waiting for trial %s of other controllers", ", ".join(map(str, sorted(elsewhere))))
+        self.awaited = elsewhere
+        time.sleep(self.heartbeat)
         return True
 
     def _grid_size(self, arguments: list[str]) -> float:
@@ -181,22 +202,39 @@ class StudySweeperImpl(OptunaSweeperImpl):
             for given, trial in zip(overrides, trials, strict=True)
         ]
 
-    def _note(self, returns: Sequence[JobReturn]) -> None:
-        """Log each trial's end; keep why it failed, which no one may add once the plugin has told."""
+    def _note(self, returns: Sequence[JobReturn]) -> Sequence[JobReturn]:
+        """Log each trial's end; keep why it failed, which no one may add once the plugin has told.
+
+        Returns what the plugin shall tell. A controller that was silent for too long, such as a laptop that
+        slept, finds its trial failed and enqueued again: the plugin must not hear of it.
+        """
+        states = self._study().get_trials(deepcopy=False)
+        mine = []
         for trial, job in zip(self.trials, returns, strict=True):
+            if states[trial.number].state.is_finished():
+                log.warning("trial %d was taken for lost and runs again; its result here isn't used", trial.number)
+                continue
             reason = failure(job)
             if reason is None:
-                attributes = self._study().trials[trial.number].user_attrs
+                attributes = states[trial.number].user_attrs
                 log.info("trial %d: %s", trial.number, describe(job.return_value, attributes))
             else:
                 trial.set_user_attr(FAILURE, reason)
                 log.warning("trial %d failed: %s", trial.number, reason)
+            mine.append((trial, job))
+        # This is the plugin's own list, which it goes through beside the returns.
+        self.trials[:] = [trial for trial, _ in mine]
         self.trials = []
+        if not mine:
+            raise NothingToTell
+        return [job for _, job in mine]
 
     def _give_back(self, study: optuna.Study, error: BaseException) -> None:
         """A sweep that ends in mid-trial leaves no trial running; an interrupted one runs again."""
         interrupted = not isinstance(error, Exception)
         for trial in self.trials:
+            if study.trials[trial.number].state.is_finished():
+                continue  # taken for lost, so it runs again already
             trial.set_user_attr(FAILURE, "interrupted" if interrupted else first_line(error))
             study.tell(trial.number, state=TrialState.FAIL)
             if interrupted:
@@ -208,45 +246,14 @@ class StudySweeperImpl(OptunaSweeperImpl):
         folder = Path(self.sweep_dir)
         groups = set(self.config.hydra.runtime.choices)
         given = [argument for argument in arguments if not argument.startswith("hparams_search=")]
-        made = write_outcome(study, folder, given, groups)
+        objective = OmegaConf.select(self.config, "task.objective") or "objective"
+        objectives = [objective] if isinstance(objective, str) else list(objective)
+        made = write_outcome(study, folder, given, groups, objectives)
         if not any(t.state == TrialState.COMPLETE for t in study.trials):
             reasons = [t.user_attrs[FAILURE] for t in study.trials if FAILURE in t.user_attrs]
             last = f"; the last one: {reasons[-1]}" if reasons else ""
             raise_logged(f"no trial of study {self.study_name} completed (see {folder / 'trials.csv'}){last}")
         log.info("the study's table, figures and best settings are in %s; %s", folder, made)
-
-
-class Launcher:
-    """Hydra's launcher between a heartbeat and a look at what came back."""
-
-    def __init__(self, sweeper: StudySweeperImpl, launcher: Any):
-        self.sweeper, self.launcher = sweeper, launcher
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        sweeper = self.sweeper
-        ids = [trial._trial_id for trial in sweeper.trials]
-        with Heartbeat(sweeper.storage, ids, sweeper.heartbeat):
-            returns = self.launcher.launch(job_overrides, initial_job_idx=initial_job_idx)
-        sweeper._note(returns)
-        return returns
-
-
-def failure(job: JobReturn) -> str | None:
-    """Why a job's trial fails: its error, or an objective that isn't finite."""
-    if job.status != JobStatus.COMPLETED:
-        error = job._return_value
-        # The frames of the traceback hold the network and its data; the next job needs the memory.
-        traceback.clear_frames(error.__traceback__)
-        return first_line(error)
-    values = job.return_value if isinstance(job.return_value, list | tuple) else [job.return_value]
-    if any(not isinstance(value, int | float) or math.isnan(value) for value in values):
-        return f"the objective is {job.return_value}, not a number"
-    return None
-
-
-def first_line(error: BaseException) -> str:
-    text = (str(error).strip().splitlines() or [""])[0][:400]
-    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
 
 
 def raise_logged(sentence: str) -> None:

@@ -1,9 +1,11 @@
 """A controller whose jobs only wait: ``python controller.py SECONDS OVERRIDES...``.
 
-It leaves a line in ``jobs.log`` for each job that it starts, and runs without torch.
+It leaves a line in ``jobs.log`` for each job that it starts, and runs without torch. The job of the trial
+``KILLED_TRIAL`` kills its process.
 """
 
 import os
+import signal
 import sys
 import time
 
@@ -21,6 +23,8 @@ def job(cfg) -> float:
         file.write(f"{trial.number} {os.getpid()} {cfg.optimizer.lr} {HydraConfig.get().sweep.subdir}\n")
     trial.report(1, cfg.optimizer.lr)
     trial.close()
+    if os.environ.get("KILLED_TRIAL") == str(trial.number):
+        os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(float(os.environ["JOB_SECONDS"]))
     return cfg.optimizer.lr
 

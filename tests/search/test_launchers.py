@@ -9,32 +9,57 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from amc_xai.search.launch import worker_died
 from amc_xai.search.storage import close_storage, open_storage
 
 CONTROLLER = Path(__file__).with_name("controller.py")
 
 
+@pytest.fixture
+def search(tmp_path):
+    """Run a search of four trials, two at a time; returns its trials and the lines of its jobs."""
+
+    def run(launcher: str, **environment: str):
+        command = [
+            sys.executable, CONTROLLER, "0.1", "-m", "hparams_search=architecture", f"hydra/launcher={launcher}",
+            "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2", "backbone=tiny",
+        ]  # fmt: skip
+        # A worker loads the job by name, from the folder that holds it.
+        paths = os.pathsep.join([str(CONTROLLER.parent), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, "PYTHONPATH": paths, **environment}
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        storage = open_storage(f"sqlite:///{tmp_path}/multirun/architecture.db")
+        trials = optuna.load_study(study_name="architecture", storage=storage).trials
+        close_storage(storage)
+        return trials, [line.split() for line in (tmp_path / "jobs.log").read_text().splitlines()]
+
+    return run
+
+
 @pytest.mark.parametrize(
     ("launcher", "package"), [("joblib", "hydra_joblib_launcher"), ("submitit_local", "hydra_submitit_launcher")]
 )
-def test_a_batch_of_trials_runs_in_other_processes(tmp_path, launcher, package):
+def test_a_batch_of_trials_runs_in_other_processes(search, launcher, package):
     pytest.importorskip(f"hydra_plugins.{package}")
-    command = [
-        sys.executable, CONTROLLER, "0.1", "-m", "hparams_search=architecture", f"hydra/launcher={launcher}",
-        "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2", "backbone=tiny",
-    ]  # fmt: skip
-    # A worker loads the job by name, from the folder that holds it.
-    paths = os.pathsep.join([str(CONTROLLER.parent), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=200, env={**os.environ, "PYTHONPATH": paths}
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    storage = open_storage(f"sqlite:///{tmp_path}/multirun/architecture.db")
-    trials = optuna.load_study(study_name="architecture", storage=storage).trials
-    close_storage(storage)
+    trials, jobs = search(launcher)
     assert [t.state for t in trials] == [TrialState.COMPLETE] * 4
-    jobs = [line.split() for line in (tmp_path / "jobs.log").read_text().splitlines()]
     assert {int(number): float(lr) for number, _, lr, _ in jobs} == {t.number: t.value for t in trials}
     assert len(jobs) == 4
     assert all(number == folder for number, _, _, folder in jobs)
     assert len({process for _, process, _, _ in jobs}) >= 2
+
+
+def test_a_worker_that_is_killed_fails_its_batch_and_the_search_goes_on(search):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    trials, _ = search("joblib", KILLED_TRIAL="1")
+    assert [t.state for t in trials] == [TrialState.FAIL] * 2 + [TrialState.COMPLETE] * 2
+    for trial in trials[:2]:
+        assert trial.user_attrs["failure"].startswith("TerminatedWorkerError: A worker process")
+
+
+def test_a_job_that_slurm_ended_is_told_from_one_that_never_began():
+    errors = pytest.importorskip("submitit.core.utils")
+    assert worker_died(errors.FailedJobError("killed for its memory"))
+    assert not worker_died(errors.FailedSubmissionError("sbatch: no such partition"))
+    assert not worker_died(OSError("no disk"))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from optuna.trial import FrozenTrial, TrialState
 
-from amc_xai.search.storage import close_storage, open_storage
+from amc_xai.search.storage import Heartbeat, close_storage, open_storage, run_again
 from amc_xai.tasks import train as train_task
 
 
@@ -118,6 +118,7 @@ def test_a_failed_trial_leaves_its_reason_and_the_search_goes_on(amc, tmp_path, 
     diverged = [t for t in trials[1:] if t.params["optimizer.lr"] == 1e30]
     assert diverged and len(diverged) < 3
     rows = table(tmp_path, "some")
+    assert "CUDA out of memory" in rows[0]["failure"]
     for trial in trials[1:]:
         assert trial.state == (TrialState.FAIL if trial in diverged else TrialState.COMPLETE)
         assert ("the loss is no longer finite" in rows[trial.number]["failure"]) == (trial in diverged)
@@ -142,6 +143,10 @@ def test_a_search_in_which_all_fail_ends_in_one_sentence(amc, tmp_path, capsys, 
         ("hydra.sweeper.storage=null", "hydra.sweeper.storage must be the URL of a database"),
         ("hydra.sweeper.storage='sqlite://'", "hydra.sweeper.storage must name a file"),
         ("hydra.sweeper.grace=5", "hydra.sweeper.grace must be longer than heartbeat"),
+        (
+            "hydra.sweeper.direction=minimize",
+            "hydra/sweeper/pruner: its lower=0.15 ends the trials",
+        ),
     ],
 )
 def test_a_search_that_can_not_start_says_why(amc, capsys, override, sentence):
@@ -168,6 +173,35 @@ def test_an_interrupted_trial_runs_again(amc, tmp_path, quick):
     assert table(tmp_path, "stopped")[1]["failure"] == "interrupted"
 
 
+def test_a_controller_that_was_taken_for_lost_goes_on_without_that_result(amc, tmp_path, quick, capsys):
+    def slept(number):
+        if number == 1:  # meanwhile another controller found it silent
+            storage = open_storage(f"sqlite:///{tmp_path}/multirun/slept.db")
+            study = optuna.load_study(study_name="slept", storage=storage)
+            study.tell(1, state=TrialState.FAIL)
+            run_again(study, study.trials[1])
+            close_storage(storage)
+        return float(number)
+
+    quick(slept)
+    assert amc(*search("slept", 3)) == 0
+    trials = trials_of(tmp_path, "slept")
+    assert [t.state for t in trials] == [TrialState.COMPLETE, TrialState.FAIL] + [TrialState.COMPLETE] * 2
+    assert trials[2].params == trials[1].params and trials[2].user_attrs["repeats"] == 1
+    assert "trial 1 was taken for lost" in capsys.readouterr().out
+
+
+def test_a_controller_that_need_not_wait_leaves_the_living_after_grace(amc, tmp_path, quick):
+    storage = open_storage(f"sqlite:///{tmp_path}/multirun/busy.db")
+    running = optuna.create_study(study_name="busy", storage=storage, direction="maximize").ask()
+    quick(float)
+    stop = ["hydra.sweeper.wait_for_others=false", "hydra.sweeper.heartbeat=1", "hydra.sweeper.grace=2"]
+    with Heartbeat(storage, [running._trial_id], 0.2):
+        assert amc(*search("busy", 2), *stop) == 0
+    close_storage(storage)
+    assert [t.state for t in trials_of(tmp_path, "busy")] == [TrialState.RUNNING, TrialState.COMPLETE]
+
+
 def test_two_objectives_leave_a_pareto_front(amc, tmp_path):
     code = amc(
         "-m", "hparams_search=multiobjective", "hydra.sweeper.n_trials=3", "hydra.sweeper.study_name=front",
@@ -176,9 +210,18 @@ def test_two_objectives_leave_a_pareto_front(amc, tmp_path):
     assert code == 0
     trials = trials_of(tmp_path, "front")
     cost = {t.params["representation.image_size"]: t.values[1] for t in trials}
+    rows = table(tmp_path, "front")
+    assert [float(row["multiply_adds"]) for row in rows] == [t.values[1] for t in trials]
+    assert [float(row["validation_joint_accuracy"]) for row in rows] == [t.values[0] for t in trials]
     assert cost[32] > cost[16]
     assert (tmp_path / "multirun/front/figures/pareto_front.png").is_file()
-    assert (tmp_path / "multirun/front/experiment/best_experiment.yaml").is_file()
+    front = ["--config-dir", "multirun/front", "experiment=best_experiment", "hydra.run.dir=again"]
+    code = amc(*front, "task.explain_after=false", tiny=False)
+    assert code == 0
+    best = max((t for t in trials), key=lambda t: (t.values[0], -t.values[1]))
+    config = torch.load(tmp_path / "again/checkpoints/best.pt", weights_only=True)["config"]
+    assert config["representation"]["image_size"] == best.params["representation.image_size"]
+    assert config["optimizer"]["lr"] == best.params["optimizer.lr"]
 
 
 def test_five_trials_leave_no_thread_no_handle_and_no_memory(amc, tmp_path, monkeypatch):

@@ -2,6 +2,8 @@
 
 import struct
 import sys
+from base64 import b64decode
+from hashlib import md5
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,13 @@ def test_wandb_leaves_one_finished_offline_run_for_each_trial(amc, tmp_path):
         values = [{item.key or item.nested_key[0]: item.value_json for item in row} for row in rows]
         assert [row["epoch"] for row in values if "epoch" in row] == ["0", "1"]
         assert [record.exit.exit_code for record in found if record.HasField("exit")] == [0]
+        # The best weights, as they lie in the run folder: no copy that a cleaned home would take away.
+        [artifact] = [record.artifact for record in found if record.HasField("artifact")]
+        assert (artifact.type, artifact.name) == ("model", f"best-{run.run_id}")
+        [entry] = artifact.manifest.contents
+        best = tmp_path / "multirun/tracked" / str(number) / "checkpoints/best.pt"
+        assert entry.local_path == str(best)
+        assert b64decode(entry.digest) == md5(best.read_bytes()).digest()
 
 
 def test_tensorboard_leaves_scalars_and_figures_for_each_trial(amc, tmp_path):
