@@ -25,6 +25,7 @@ from amc_xai.report.style import (
 )
 
 DASH = "\N{EN DASH}"
+LIMIT = {"color": "black", "linestyle": (0, (5, 2)), "linewidth": 1.2}
 
 
 def write_leaderboard(folders: Sequence[str | Path], into: Path) -> str:
@@ -111,8 +112,10 @@ def with_interval(line: dict[str, Any], name: str) -> str:
 def leaderboard_figure(table: Sequence[Entry]) -> Figure:
     """Accuracy by SNR, a line for each entry (mean over its runs): three tasks, then 64, 128 and 256QAM.
 
-    A class that no run was tested on has no panel. The lines carry the gids ``<entry>|<task or class>``.
+    A class that no run was tested on has no panel. The lines carry the gids ``<entry>|<task or class>``; what is
+    possible on these frames, where a run knows it, is dashed (``limit|<task>``).
     """
+    limits = next((run.limits for entry in table for run in entry.runs if run.limits), {})
     panels: list[tuple[str, str, list]] = []
     for task in TASKS:
         curves = [entry.mean_by_snr([run.by_snr(f"{task}_accuracy") for run in entry.runs]) for entry in table]
@@ -140,10 +143,15 @@ def leaderboard_figure(table: Sequence[Entry]) -> Figure:
         axes.set_ylim(-0.02, 1.02)
         snr_ticks(axes, sorted({snr for snrs, _ in curves for snr in snrs}))
         axes.set(xlabel=snr_label(definition), title=title)
+        column = f"{key}_accuracy"
+        if possible := [(snr, limit[column]) for snr, limit in limits.items() if column in limit]:
+            axes.plot(*zip(*possible, strict=True), **LIMIT, gid=f"limit|{key}")
         if index % 3 == 0:
             axes.set_ylabel("Accuracy (%)")
     handles = [Line2D([], [], **look, label=entry.name) for entry, look in zip(table, looks, strict=True)]
+    if limits:
+        handles.append(Line2D([], [], **LIMIT, label="the limit"))
     figure.legend(
-        handles=handles, loc="outside lower center", ncols=min(4, len(table)), fontsize=9, handlelength=3.2
+        handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=9, handlelength=3.2
     )
     return figure

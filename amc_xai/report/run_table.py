@@ -14,7 +14,7 @@ from scipy.stats import t as student
 
 from amc_xai.errors import UserError
 from amc_xai.evaluation.confusion import divide
-from amc_xai.evaluation.limit import ACCURACIES
+from amc_xai.evaluation.limit import ACCURACIES, Limits, read_limits
 from amc_xai.evaluation.metrics import load_metrics
 from amc_xai.evaluation.predictions import Predictions
 from amc_xai.report.run_files import read_history, series
@@ -35,6 +35,12 @@ class Run:
     model: dict[str, Any]
     frames_per_second: float
     untrained: frozenset[str]
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What is possible at each SNR, {} where that isn't known."""
+        path = self.folder / "limits.csv"
+        return read_limits(path) if path.exists() else {}
 
     @cached_property
     def predictions(self) -> Predictions | None:

@@ -101,6 +101,19 @@ def test_curves_are_means_over_seeds(multirun):
     assert drawn["large|64QAM"].get_ydata() == pytest.approx([0.3, 0.7])
 
 
+def test_the_limit_is_dashed_where_a_run_knows_it(multirun):
+    def lines():
+        figure = leaderboard_figure(entries(read_runs([multirun])[0]))
+        return {line.get_gid(): line for axes in figure.axes for line in axes.lines}
+
+    assert not [gid for gid in lines() if gid.startswith("limit|")]
+    (multirun / "2" / "limits.csv").write_text("snr,modulation_accuracy,joint_accuracy\n0,0.5,0.25\n10,1,0.75\n")
+    drawn = lines()
+    assert drawn["limit|modulation"].get_ydata().tolist() == [0.5, 1.0]
+    assert drawn["limit|joint"].get_xdata().tolist() == [0.0, 10.0]
+    assert "limit|snr" not in drawn and "limit|64QAM" not in drawn
+
+
 def test_a_task_that_was_not_trained_has_no_numbers(tmp_path):
     """A head that the loss left out answers by chance: that is no result to rank."""
     write_run(tmp_path / "0", ["loss=fixed"], BAD)
