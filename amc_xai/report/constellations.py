@@ -12,6 +12,7 @@ from amc_xai.report.style import DPI, LOUD, MUTED, VERMILION, decibels, new_figu
 COLORMAP = "inferno"
 FAINTEST = 0.25  # least brightness of a lit pixel, so that it shows on the dark ground
 MASKED_FRAMES = 6
+TALL = 10
 TWIN_PIXELS = 240  # about what a picture in ``masked_twins`` has on paper
 
 
@@ -35,7 +36,13 @@ def pooled(image: np.ndarray, size: int) -> np.ndarray:
 
 
 @styled
-def constellation_grid(gallery: Gallery, channel: str, *, snr_definition: str | None = None) -> Figure:
+def constellation_grid(
+    gallery: Gallery,
+    channel: str,
+    *,
+    snr_definition: str | None = None,
+    title: str = "Constellations as the network sees them",
+) -> Figure:
     """Rows = classes, columns = SNRs; in each cell the first frame of both, I to the right and Q upwards.
 
     Every image is scaled to its own maximum. A vermilion frame marks a modulation named wrongly. The gid of
@@ -76,7 +83,9 @@ def constellation_grid(gallery: Gallery, channel: str, *, snr_definition: str | 
     axes.set_yticks(range(len(classes)), classes)
     axes.set_xlabel(snr_label(snr_definition))
     of = f" ({channel})" if len(gallery.channels) > 1 else ""
-    axes.set_title(f"Constellations as the network sees them{of}")
+    axes.set_title(f"{title}{of}")
+    # A grid taller than a screen says its SNRs at both ends.
+    axes.tick_params(labeltop=len(classes) > TALL)
     notes = [Patch(facecolor=ground, edgecolor=ground, label=f"I to the right, Q upwards{_half_width(gallery)}")]
     if wrong:
         notes.append(Patch(facecolor="none", edgecolor=VERMILION, linewidth=1.6, label="modulation named wrongly"))

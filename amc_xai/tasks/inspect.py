@@ -77,5 +77,8 @@ def draw(source, readable: np.ndarray, parts: Parts) -> None:
         extent=picture.extent,
     )
     path = parts.folder / "figures" / "constellation_grid.png"
-    write_figure(constellation_grid(gallery, "trajectory", snr_definition=source.snr_definition), path)
+    title = "All samples of a frame, at unit power"
+    write_figure(
+        constellation_grid(gallery, "trajectory", snr_definition=source.snr_definition, title=title), path
+    )
     log.info("constellations by class and SNR: %s", path)
