@@ -1,7 +1,7 @@
 """What `trainer.compile=true` changes, in time and in numbers: `pytest -n 0 -s tests/benchmarks/bench_compile.py`.
 
-The default network at 64 px on 2,000 frames for three epochs, with and without; the compiler's own time is in the
-first epoch.
+A small and the default network on 2,000 frames for three epochs; the compiler's own time (minutes
+for the default one) is in the first epoch. `-k small` for that one alone.
 """
 
 import json
@@ -17,10 +17,15 @@ GIVEN = [
     "dataset.modulations=[BPSK,QPSK]", "dataset.snrs=[0,20]", "dataset.frames_per_cell=500", "trainer.epochs=3",
     "optimizer=sgd", "optimizer.lr=0.01", "device=cpu", "trainer.precision=fp32",
 ]  # fmt: skip
+NETWORKS = {
+    "small": ["backbone=timm", "backbone.name=test_resnet", "representation.image_size=32"],
+    "default": [],
+}
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_compiled_training(benchmark, tmp_path):
+@pytest.mark.parametrize("name", NETWORKS)
+def test_compiled_training(benchmark, name, tmp_path):
     if not compile_in_place(torch.nn.Linear(2, 2), torch.device("cpu")):
         pytest.skip("there is no compiler that torch.compile could use")
     histories = []
@@ -28,7 +33,7 @@ def test_compiled_training(benchmark, tmp_path):
     def both():
         for compiled in (False, True):
             folder = tmp_path / str(compiled)
-            given = [*GIVEN, f"trainer.compile={str(compiled).lower()}"]
+            given = [*GIVEN, *NETWORKS[name], f"trainer.compile={str(compiled).lower()}"]
             train.run(parts_of(given, folder), test_after=False, explain_after=False)
             histories.append([json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()])
 
