@@ -62,10 +62,9 @@ class Constellation(nn.Module):
 
     def draw(self, cells: dict[str, torch.Tensor], weights: dict[str, torch.Tensor] | None = None) -> torch.Tensor:
         """The image (B, C, H, W) of points in these cells, each counting ``weights`` (1 where None)."""
-        image = torch.stack(
-            [draw_cells(cells[c], self.image_size, weights and weights[c], self.log) for c in self.channels],
-            1,
-        )
+        (channel,) = self.channels
+        # Not stacked, as several channels would be: that copies the picture, which is half of the work.
+        image = draw_cells(cells[channel], self.image_size, weights and weights[channel], self.log)[:, None]
         return gaussian_smooth(image, self.smoothing) if self.smoothing else image
 
     def forward(self, iq: torch.Tensor) -> torch.Tensor:
