@@ -8,11 +8,14 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from amc_xai.evaluation.intervals import wilson
 from amc_xai.evaluation.limit import ACCURACIES
 from amc_xai.files import replacing
-from amc_xai.report.run_table import HARD_CLASSES, Entry, entries, read_runs, rows, same_frames
+from amc_xai.report.limits import METHOD_MARKERS, METHODS, AnchorRow, read_anchors
+from amc_xai.report.run_table import HARD_CLASSES, Entry, Run, entries, read_runs, rows, same_frames
 from amc_xai.report.style import (
     MARKERS,
+    MUTED,
     SERIES,
     TASK_NAMES,
     TASKS,
@@ -31,12 +34,19 @@ LIMIT = {"color": "black", "linestyle": (0, (5, 2)), "linewidth": 1.2}
 def write_leaderboard(folders: Sequence[str | Path], into: Path) -> str:
     """Write ``leaderboard.csv``, ``.md`` and ``.png`` from the runs at or below ``folders``; return the Markdown.
 
-    Runs that differ by ``seed`` alone make one line. Raises ``UserError`` if there is no tested run.
+    Runs that differ by ``seed`` alone make one line. Where ``task=limits`` left the classical methods' results
+    (``anchors.csv``) there, they stand beside. Raises ``UserError`` if there is no tested run.
     """
     runs, unfinished = read_runs(folders)
     table = entries(runs)
-    lines = rows(table)
+    found = sorted({path for folder in folders for path in Path(folder).rglob("anchors.csv")})
+    anchors = read_anchors(found[0]) if found else []
+    lines = [*rows(table), *anchor_lines(anchors)]
     notes = []
+    if len(found) > 1:
+        notes.append(f"Of {len(found)} files of classical methods, {found[0]} is shown.")
+    if anchors and not same_counts(anchors, runs):
+        notes.append("The classical methods were tested on different frames: give `task=limits` the same dataset.")
     if any(run.untrained for run in runs):
         notes.append(f"{DASH}: a task that the loss left out (weight 0), and what needs it.")
     if not same_frames(runs):
@@ -50,28 +60,60 @@ def write_leaderboard(folders: Sequence[str | Path], into: Path) -> str:
         replacing(into / "leaderboard.csv") as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.DictWriter(file, list(lines[0]))
+        writer = csv.DictWriter(file, list(lines[0]), restval="")
         writer.writeheader()
         writer.writerows(lines)
     with replacing(into / "leaderboard.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
-    write_figure(leaderboard_figure(table), into / "leaderboard.png")
+    write_figure(leaderboard_figure(table, anchors), into / "leaderboard.png")
     return text
+
+
+def anchor_lines(anchors: Sequence[AnchorRow]) -> list[dict[str, Any]]:
+    """Lines of the table for the classical methods: each over all its frames, with Wilson's intervals."""
+    lines = []
+    for method in dict.fromkeys(row["method"] for row in anchors):
+        mine = [row for row in anchors if row["method"] == method]
+        frames = round(sum(row["frames"] for row in mine))
+        right = round(sum(row["frames"] * row["accuracy"] for row in mine))
+        name = f"{mine[0]['task']}_accuracy"
+        low, high = wilson(right, frames)
+        values = {name: right / frames, f"{name}_low": float(low), f"{name}_high": float(high)}
+        lines.append({"name": METHODS.get(method, method), "interval": "frames", **values})
+    return lines
+
+
+def same_counts(anchors: Sequence[AnchorRow], runs: Sequence[Run]) -> bool:
+    """Whether every run was tested on as many frames of each SNR as the classical methods."""
+    counts = {row["snr"]: row["frames"] for row in anchors}
+    return all({row["snr"]: row["frames"] for row in run.metrics["by_snr"]} == counts for run in runs)
 
 
 def markdown(lines: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> str:
     """The table as Markdown, with what its numbers mean below it. Accuracies in percent."""
-    hard = [name for name in HARD_CLASSES if any(line[f"accuracy_{name}"] is not None for line in lines)]
-    header = ["", "runs", "parameters", "multiply-adds", "frames/s", "modulation", "SNR", "joint", *hard]
+    hard = [name for name in HARD_CLASSES if any(line.get(f"accuracy_{name}") is not None for line in lines)]
+    header = [
+        "",
+        "runs",
+        "parameters",
+        "multiply-adds",
+        "frames/s",
+        "training",
+        "modulation",
+        "SNR",
+        "joint",
+        *hard,
+    ]
     body = [
         [
             line["name"],
-            str(line["runs"]),
-            count(line["parameters"]),
-            count(line["multiply_adds"]),
-            DASH if line["frames_per_second"] is None else f"{line['frames_per_second']:,.0f}",
+            str(line.get("runs", DASH)),
+            count(line.get("parameters")),
+            count(line.get("multiply_adds")),
+            DASH if line.get("frames_per_second") is None else f"{line['frames_per_second']:,.0f}",
+            duration(line.get("training_seconds")),
             *(with_interval(line, name) for name in ACCURACIES),
-            *(share(line[f"accuracy_{name}"]) for name in hard),
+            *(share(line.get(f"accuracy_{name}")) for name in hard),
         ]
         for line in lines
     ]
@@ -81,10 +123,11 @@ def markdown(lines: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> str:
         "seeds": "of the mean over runs with different seeds (Student's t)",
         "frames": "of one run over its test frames (Wilson)",
     }
-    devices = sorted({line["device"] for line in lines if line["device"]})
+    devices = sorted({line["device"] for line in lines if line.get("device")})
     text += ["", f"Accuracies in percent; 95 % intervals {', or '.join(meaning[k] for k in sorted(kinds))}."]
     text += [
-        "Multiply-adds of one frame; frames/s of training" + (f" on {', '.join(devices)}." if devices else ".")
+        "Multiply-adds of one frame; frames/s of training, and its time with validation"
+        + (f" on {', '.join(devices)}." if devices else ".")
     ]
     return "\n".join([*text, *notes]) + "\n"
 
@@ -99,21 +142,32 @@ def count(value: int | None) -> str:
     return str(value)
 
 
+def duration(seconds: float | None) -> str:
+    """A time for people: ``48 s``, ``8 min 52 s``, ``3 h 05 min``."""
+    if seconds is None:
+        return DASH
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
 def share(value: float | None) -> str:
     return DASH if value is None else f"{100 * value:.1f}"
 
 
 def with_interval(line: dict[str, Any], name: str) -> str:
-    low, high = line[f"{name}_low"], line[f"{name}_high"]
-    return share(line[name]) + ("" if low is None else f" ({share(low)} to {share(high)})")
+    low, high = line.get(f"{name}_low"), line.get(f"{name}_high")
+    return share(line.get(name)) + ("" if low is None else f" ({share(low)} to {share(high)})")
 
 
 @styled
-def leaderboard_figure(table: Sequence[Entry]) -> Figure:
+def leaderboard_figure(table: Sequence[Entry], anchors: Sequence[AnchorRow] = ()) -> Figure:
     """Accuracy by SNR, a line for each entry (mean over its runs): three tasks, then 64, 128 and 256QAM.
 
     A class that no run was tested on has no panel. The lines carry the gids ``<entry>|<task or class>``; what is
-    possible on these frames, where a run knows it, is dashed (``limit|<task>``).
+    possible on these frames, where a run knows it, is dashed (``limit|<task>``); classical methods are thin and
+    grey in their task's panel (``<method>|<task>``).
     """
     limits = next((run.limits for entry in table for run in entry.runs if run.limits), {})
     panels: list[tuple[str, str, list]] = []
@@ -125,7 +179,9 @@ def leaderboard_figure(table: Sequence[Entry]) -> Figure:
         if any(snrs for snrs, _ in curves):
             panels.append((f"{modulation} named right", modulation, curves))
     rows_of_panels = 2 if len(panels) > 3 else 1
-    figure = new_figure(13.0, 3.7 * rows_of_panels + 0.3 + 0.2 * -(-len(table) // 4))
+    figure = new_figure(
+        13.0, 3.7 * rows_of_panels + 0.3 + 0.2 * -(-(len(table) + len(METHODS) * bool(anchors)) // 4)
+    )
     definition = table[0].runs[0].metrics.get("snr_definition")
     looks = [
         {
@@ -146,12 +202,23 @@ def leaderboard_figure(table: Sequence[Entry]) -> Figure:
         column = f"{key}_accuracy"
         if possible := [(snr, limit[column]) for snr, limit in limits.items() if column in limit]:
             axes.plot(*zip(*possible, strict=True), **LIMIT, gid=f"limit|{key}")
+        for method in dict.fromkeys(row["method"] for row in anchors if row["task"] == key):
+            points = sorted((row["snr"], row["accuracy"]) for row in anchors if row["method"] == method)
+            axes.plot(*zip(*points, strict=True), **classical(method), gid=f"{method}|{key}")
         if index % 3 == 0:
             axes.set_ylabel("Accuracy (%)")
     handles = [Line2D([], [], **look, label=entry.name) for entry, look in zip(table, looks, strict=True)]
+    for method in dict.fromkeys(row["method"] for row in anchors):
+        handles.append(Line2D([], [], **classical(method), label=METHODS.get(method, method)))
     if limits:
         handles.append(Line2D([], [], **LIMIT, label="the limit"))
     figure.legend(
         handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=9, handlelength=3.2
     )
     return figure
+
+
+def classical(method: str) -> dict[str, Any]:
+    """The look of a classical method's line."""
+    marker = METHOD_MARKERS.get(method, ".")
+    return {"color": MUTED, "linewidth": 0.9, "marker": marker, "markersize": 4, "markerfacecolor": "none"}

@@ -31,7 +31,7 @@ AnchorRow = dict[str, Any]
 
 
 def read_anchors(path: Path) -> list[AnchorRow]:
-    """Read ``anchors.csv``: ``snr``, ``accuracy``, ``low`` and ``high`` as float, ``method`` and ``task`` as str.
+    """Read ``anchors.csv``: ``method`` and ``task`` as str, the numbers as float.
 
     Rows without frames are left out. Raises ``UserError`` for a missing column or a cell that is no number.
     """
@@ -41,7 +41,7 @@ def read_anchors(path: Path) -> list[AnchorRow]:
             try:
                 if not cells["accuracy"]:
                     continue
-                values = {name: float(cells[name]) for name in ("snr", "accuracy", "low", "high")}
+                values = {name: float(cells[name]) for name in ("snr", "frames", "accuracy", "low", "high")}
                 rows.append(values | {"method": cells["method"], "task": cells["task"]})
             except (KeyError, ValueError, TypeError) as error:
                 raise UserError(f"anchors: line {number} of '{path}' can't be read ({error}).") from error

@@ -21,6 +21,8 @@ from amc_xai.report.run_files import read_history, series
 
 HARD_CLASSES = ("64QAM", "128QAM", "256QAM")
 SEED = "seed"
+# Groups whose options are known by their names alone.
+SPEAKING = frozenset({"experiment", "dataset", "representation", "backbone"})
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Run:
     model: dict[str, Any]
     frames_per_second: float
     untrained: frozenset[str]
+    training_seconds: float = math.nan
 
     @cached_property
     def limits(self) -> Limits:
@@ -160,6 +163,7 @@ def read_run(folder: Path) -> Run:
         json.loads(model.read_text(encoding="utf-8")) if model.exists() else {},
         float(np.median(speeds)) if speeds else math.nan,
         frozenset(task for task, found in weights.items() if found and not any(found)),
+        sum(series(epochs, "seconds")[1]) or math.nan,
     )
 
 
@@ -175,10 +179,14 @@ def entries(runs: Sequence[Run]) -> list[Entry]:
 
 
 def name_of(keys: list[str], values: tuple) -> str:
-    """The value alone if one key tells the settings apart, else ``key=value`` for each that is given."""
+    """The value alone if one key tells the settings apart, else a part for each that is given.
+
+    Such a part is ``key=value``, or the value alone for networks, pictures, datasets and experiments.
+    """
     if len(keys) == 1:
         return values[0] if values[0] is not None else f"default {keys[0]}"
-    return ", ".join(f"{k}={v}" for k, v in zip(keys, values, strict=True) if v is not None) or "defaults"
+    given = [(k, v) for k, v in zip(keys, values, strict=True) if v is not None]
+    return ", ".join(v if k in SPEAKING else f"{k}={v}" for k, v in given) or "defaults"
 
 
 def same_frames(runs: Sequence[Run]) -> bool:
@@ -201,7 +209,8 @@ def rows(table: Sequence[Entry]) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"name": entry.name, "runs": len(entry.runs)}
         for key in ("parameters", "multiply_adds"):
             row[key] = entry.runs[0].model.get(key)
-        row["frames_per_second"] = float(np.mean([run.frames_per_second for run in entry.runs]))
+        for key in ("frames_per_second", "training_seconds"):
+            row[key] = float(np.mean([getattr(run, key) for run in entry.runs]))
         for name in ACCURACIES:
             for suffix, value in zip(("", "_low", "_high"), entry.accuracy(name), strict=True):
                 row[name + suffix] = value

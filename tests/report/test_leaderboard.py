@@ -14,7 +14,8 @@ from amc_xai.errors import UserError
 from amc_xai.evaluation.intervals import wilson
 from amc_xai.evaluation.metrics import metrics, save_metrics
 from amc_xai.evaluation.predictions import Predictions
-from amc_xai.report.leaderboard import count, leaderboard_figure, write_leaderboard
+from amc_xai.report.leaderboard import count, duration, leaderboard_figure, write_leaderboard
+from amc_xai.report.limits import read_anchors
 from amc_xai.report.run_table import entries, over_seeds, read_runs, same_frames
 
 MODULATIONS, SNRS = ["BPSK", "64QAM", "256QAM"], [0.0, 10.0]
@@ -114,6 +115,47 @@ def test_the_limit_is_dashed_where_a_run_knows_it(multirun):
     assert "limit|snr" not in drawn and "limit|64QAM" not in drawn
 
 
+ANCHORS = """snr,method,task,frames,accuracy,low,high
+0,cumulants,modulation,30,0.2,0.1,0.4
+10,cumulants,modulation,30,0.6,0.4,0.8
+0,m2m4,snr,30,0.5,0.3,0.7
+10,m2m4,snr,30,0.1,0,0.3
+"""
+
+
+def test_classical_methods_stand_beside(multirun):
+    (multirun / "limits").mkdir()
+    (multirun / "limits" / "anchors.csv").write_text(ANCHORS)
+    text = write_leaderboard([multirun], multirun)
+    low, high = (float(bound) for bound in wilson(24, 60))
+    line = next(line for line in text.splitlines() if "Cumulants: modulation" in line)
+    assert f"| 40.0 ({100 * low:.1f} to {100 * high:.1f}) |" in line and "M2M4: SNR" in text
+    assert "classical methods were tested on different" not in text
+    with (multirun / "leaderboard.csv").open(newline="") as file:
+        found = {row["name"]: row for row in csv.DictReader(file)}
+    assert float(found["M2M4: SNR"]["snr_accuracy"]) == pytest.approx(18 / 60)
+    assert found["M2M4: SNR"]["modulation_accuracy"] == found["M2M4: SNR"]["parameters"] == ""
+    anchors = read_anchors(multirun / "limits" / "anchors.csv")
+    figure = leaderboard_figure(entries(read_runs([multirun])[0]), anchors)
+    drawn = {line.get_gid(): line for axes in figure.axes for line in axes.get_lines()}
+    assert drawn["cumulants|modulation"].get_ydata() == pytest.approx([0.2, 0.6])
+    assert drawn["m2m4|snr"].get_ydata() == pytest.approx([0.5, 0.1]) and "m2m4|joint" not in drawn
+    (multirun / "limits" / "anchors.csv").write_text(ANCHORS.replace(",30,", ",40,"))
+    assert "classical methods were tested on different" in write_leaderboard([multirun], multirun)
+
+
+def test_training_time_is_that_of_all_epochs(multirun):
+    assert [duration(s) for s in (None, 48, 532, 11_100)] == [
+        "\N{EN DASH}",
+        "48 s",
+        "8 min 52 s",
+        "3 h 05 min",
+    ]
+    history = [{"epoch": epoch, "seconds": seconds} for epoch, seconds in enumerate((100.0, 32.0))]
+    (multirun / "0" / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
+    assert "| 2 min 12 s |" in write_leaderboard([multirun], multirun)
+
+
 def test_a_task_that_was_not_trained_has_no_numbers(tmp_path):
     """A head that the loss left out answers by chance: that is no result to rank."""
     write_run(tmp_path / "0", ["loss=fixed"], BAD)
@@ -142,7 +184,7 @@ def test_names_tell_what_differs(tmp_path):
     write_run(tmp_path / "a" / "0", ["backbone=tiny", "loss=fixed", "seed=4"], BAD)
     write_run(tmp_path / "b" / "0", ["backbone=tiny", "representation=iq"], GOOD, labels_reversed=True)
     runs, _ = read_runs([tmp_path / "a", tmp_path / "b"])
-    assert [entry.name for entry in entries(runs)] == ["representation=iq", "loss=fixed"]
+    assert [entry.name for entry in entries(runs)] == ["iq", "loss=fixed"]
     assert not same_frames(runs)
     assert "different frames" in write_leaderboard([tmp_path], tmp_path)
 
