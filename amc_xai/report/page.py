@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from amc_xai.errors import UserError
+from amc_xai.evaluation.limit import Limits, read_limits
 from amc_xai.evaluation.metrics import chance, load_metrics
 from amc_xai.files import replacing
 from amc_xai.report.page_attribution import attribution_sections
@@ -41,7 +42,8 @@ def write_page(run_folder: str | Path) -> Path:
         sections.append(section("Result", _headline(metrics)))
     sections += [section("Figures", "".join(map(_figure, pictures)))] if pictures else []
     if metrics is not None:
-        sections.append(section("By SNR", _by_snr(metrics)))
+        limits = read_limits(folder / "limits.csv") if (folder / "limits.csv").exists() else {}
+        sections.append(section("By SNR", _by_snr(metrics, limits)))
         sections.append(section("By modulation", _by_class(metrics)))
     sections += [section("What masking costs", _masking(pis))] if pis else []
     sections += [section(title, body) for title, body in attribution_sections(folder)]
@@ -78,12 +80,16 @@ def _snr_name(metrics: Mapping[str, Any]) -> str:
     return snr_label(metrics.get("snr_definition")).removesuffix(" (dB)")
 
 
-def _by_snr(metrics: Mapping[str, Any]) -> str:
+def _by_snr(metrics: Mapping[str, Any], limits: Limits) -> str:
+    """Accuracies at each SNR, with what is possible beside them where that is known."""
     header = [snr_label(metrics.get("snr_definition")), "Frames", "Modulation", "SNR", "Joint"]
-    rows = [
-        [decibels(row["snr"]), f"{row['frames']:,}", *(percent(row[name]) for name in HEADLINE)]
-        for row in sorted(metrics["by_snr"], key=lambda row: row["snr"])
-    ]
+    known = [name for name in HEADLINE if any(name in values for values in limits.values())]
+    header += [f"Limit: {HEADLINE[name].partition(' ')[0]}" for name in known]
+    rows = []
+    for row in sorted(metrics["by_snr"], key=lambda row: row["snr"]):
+        possible = limits.get(row["snr"], {})
+        cells = [*(percent(row[name]) for name in HEADLINE), *(percent(possible.get(name)) for name in known)]
+        rows.append([decibels(row["snr"]), f"{row['frames']:,}", *cells])
     return table(header, rows)
 
 
