@@ -28,7 +28,13 @@ NEEDS = {
         "dataset.sample_rate=1e6",
     ],
     **{f"backbone/{name}": ["representation=iq"] for name in SEQUENCES},
+    **{f"backbone/{name}": ["representation=points"] for name in ("point_set", "point_set_large")},
     **{f"representation/{name}": ["backbone=harper"] for name in ("iq", "amplitude_phase")},
+    "representation/points": ["backbone=point_set"],
+    # Experiments on sequences: said again, for the tiny size has a small image network of its own.
+    "experiment/limit_272_cpu": ["representation=points", "backbone=point_set"],
+    "experiment/limit_272": ["representation=points", "backbone=point_set_large"],
+    "experiment/networks_272_cpu": ["representation=iq", "backbone=cumulants"],
     "backbone/fusion": ["representation=fusion", "representation.image.image_size=32"],
     "representation/fusion": ["backbone=fusion", "representation.image.image_size=32"],
 }
@@ -84,6 +90,7 @@ def test_pictures_train_with_the_representation_that_passes_them_on(pictures, tm
 def test_experiment_takes_a_step_on_synthetic_frames(name, tmp_path):
     given = [
         f"experiment={name}",
+        *NEEDS.get(f"experiment/{name}", []),
         "dataset=synthetic",
         "dataset.frames_per_epoch=40",
         "split.ratios=[0.8,0.1,0.1]",

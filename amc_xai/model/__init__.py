@@ -11,6 +11,7 @@ from amc_xai.model.network import Classifier, MultiTaskNetwork, Prediction
 from amc_xai.model.oshea_resnet import OsheaResnet
 from amc_xai.model.patch_resnet import PatchResNet
 from amc_xai.model.pet_cgdnn import PetCgdnn
+from amc_xai.model.point_set import PointSet
 from amc_xai.model.timm_backbone import TimmBackbone
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "OsheaResnet",
     "PatchResNet",
     "PetCgdnn",
+    "PointSet",
     "Prediction",
     "SharedExtractor",
     "TaskSpecificExtractor",

@@ -5,6 +5,7 @@ from amc_xai.representation.constellation import Constellation, normalise_power
 from amc_xai.representation.fusion import Fusion
 from amc_xai.representation.multiscale import Multiscale
 from amc_xai.representation.none import Unchanged
+from amc_xai.representation.points import Points
 from amc_xai.representation.sequence import AmplitudePhase, Iq
 from amc_xai.representation.windows import Windows
 
@@ -15,6 +16,7 @@ __all__ = [
     "Fusion",
     "Iq",
     "Multiscale",
+    "Points",
     "Unchanged",
     "Windows",
     "normalise_power",

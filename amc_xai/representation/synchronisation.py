@@ -1,6 +1,7 @@
 """Blind synchronisation of a frame: matched filter, symbol timing, carrier recovery. All batched."""
 
 import math
+from typing import NamedTuple
 
 import torch
 
@@ -67,22 +68,87 @@ def unit_power(z: torch.Tensor) -> torch.Tensor:
     return z * torch.where(power > 0, power, 1).rsqrt()
 
 
-def recover_carrier(z: torch.Tensor, order: int = 4, reach: float = 0.01, points: int = 2048) -> torch.Tensor:
-    """Take out carrier offset and phase: symbols (B, K) -> (B, K), up to a turn of 2 pi / ``order``.
+class Carrier(NamedTuple):
+    """What a spectral line tells of the carrier of B frames, float32 (B, 1) each."""
 
-    The largest line in the spectrum of |z|^4 exp(j order arg z) (``points`` long) stands at ``order`` times the
-    offset, looked for within +-``reach`` cycles a symbol; its phase is ``order`` times that of the carrier. The
-    magnitude's power is free (Viterbi and Viterbi, "Nonlinear estimation of PSK-modulated carrier phase", IEEE
-    Trans. Inf. Theory 29(4), 1983); the fourth suits QAM, a higher one would leave all to a few large symbols.
+    offset: torch.Tensor
+    """Cycles a symbol."""
+    phase: torch.Tensor
+    """Radian at the first symbol."""
+    strength: torch.Tensor
+    """Magnitude of the line over what it would be if all symbols agreed, 0..1."""
+
+    def removed(self, z: torch.Tensor, delay: float = 0.0) -> torch.Tensor:
+        """Symbols (B, K) without offset and phase; z begins ``delay`` symbols after the first instant."""
+        turn = self.phase + 2 * math.pi * self.offset * (torch.arange(z.shape[-1], device=z.device) + delay)
+        return z * torch.polar(torch.ones_like(turn), -turn)
+
+
+def find_carrier(power: torch.Tensor, order: int, reach: float = 0.01, points: int = 2048) -> Carrier:
+    """The carrier of symbols whose ``order``-th power (B, K) holds a spectral line.
+
+    The largest line in the spectrum (``points`` long) stands at ``order`` times the offset, looked for within
+    +-``reach`` cycles a symbol; its phase is ``order`` times that of the carrier.
     """
-    count = z.shape[-1]
-    power = torch.polar(z.abs() ** 4, order * z.angle())
-    points = max(points, count)
-    bins = torch.fft.fftfreq(points, device=z.device)
+    points = max(points, power.shape[-1])
+    bins = torch.fft.fftfreq(points, device=power.device)
     within = bins.abs() <= order * reach
     spectrum = torch.fft.fft(power, points)[:, within]
-    best = spectrum.abs().argmax(-1, keepdim=True)
-    offset = bins[within][best] / order
-    phase = torch.angle(spectrum.gather(1, best)) / order
-    turn = phase + 2 * math.pi * offset * torch.arange(count, device=z.device)
-    return z * torch.polar(torch.ones_like(turn), -turn)
+    magnitude, best = spectrum.abs().max(-1, keepdim=True)
+    most = power.abs().sum(-1, keepdim=True)
+    strength = magnitude / torch.where(most > 0, most, 1)
+    return Carrier(bins[within][best] / order, torch.angle(spectrum.gather(1, best)) / order, strength)
+
+
+def turned_power(z: torch.Tensor, order: int, weight: float = 4) -> torch.Tensor:
+    """|z|^``weight`` exp(j ``order`` arg z) of symbols (B, K).
+
+    The magnitude's power is free (Viterbi and Viterbi, "Nonlinear estimation of PSK-modulated carrier phase", IEEE
+    Trans. Inf. Theory 29(4), 1983). With ``weight`` = ``order`` = 4 it suits most QAM; a higher weight listens to
+    the outermost points, which lie on the diagonals of square QAM and near them in cross QAM.
+    """
+    return torch.polar(z.abs() ** weight, order * z.angle())
+
+
+def staggered_carrier(
+    filtered: torch.Tensor, samples_per_symbol: float, reach: float = 0.01, points: int = 2048
+) -> tuple[torch.Tensor, Carrier]:
+    """First symbol instant (B,) in samples and carrier of OQPSK frames (B, L) after the matched filter.
+
+    I is at its largest when Q, half a symbol late, is at its least: the square of the frame, exp(2j phase) (I^2 -
+    Q^2) in the mean, holds lines at twice the carrier offset plus and minus the symbol rate (Gini and Giannakis,
+    "Frequency offset and symbol timing recovery in flat-fading channels: a cyclostationary approach", IEEE Trans.
+    Commun. 46(3), 1998). The offset, within +-``reach`` cycles a symbol, makes the product of both magnitudes
+    largest; the difference of their phases tells the timing, their sum the carrier's phase. Where I and Q are
+    taken for each other, the instant lies half a symbol off. |y|^2, which :func:`symbol_timing` goes by, has no
+    line at the symbol rate here.
+    """
+    length = filtered.shape[-1]
+    n = torch.arange(length, device=filtered.device)
+    square = filtered * filtered
+    points = max(points, fast_length(2 * length))
+    bins = torch.fft.fftfreq(points, device=filtered.device)
+    within = bins.abs() <= 2 * reach / samples_per_symbol
+    turn = torch.polar(torch.ones(length, device=n.device), -2 * math.pi / samples_per_symbol * n)
+    above = torch.fft.fft(square * turn, points)[:, within]
+    below = torch.fft.fft(square * turn.conj(), points)[:, within]
+    _, best = (above.abs() * below.abs()).max(-1, keepdim=True)
+    above, below = above.gather(1, best), below.gather(1, best)
+    delay = torch.angle(below * above.conj()) / 2  # of the symbol instant, in radian of the symbol rate
+    first = (delay * samples_per_symbol / (2 * math.pi)) % (samples_per_symbol / 2)
+    offset = bins[within][best] / 2 * samples_per_symbol
+    at_first = torch.angle(above * torch.polar(torch.ones_like(first), 2 * math.pi / samples_per_symbol * first))
+    phase = at_first / 2 + 2 * math.pi * offset * first / samples_per_symbol
+    most = square.abs().sum(-1, keepdim=True)
+    strength = (above.abs() * below.abs()).sqrt() / torch.where(most > 0, most, 1)
+    return first[:, 0], Carrier(offset, phase, strength)
+
+
+def recover_carrier(
+    z: torch.Tensor, order: int = 4, reach: float = 0.01, points: int = 2048, weight: float = 4
+) -> torch.Tensor:
+    """Take out carrier offset and phase: symbols (B, K) -> (B, K), up to a turn of 2 pi / ``order``.
+
+    By the line of :func:`turned_power`, as :func:`find_carrier` reads it.
+    """
+    return find_carrier(turned_power(z, order, weight), order, reach, points).removed(z)

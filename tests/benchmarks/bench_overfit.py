@@ -30,6 +30,7 @@ OWN = {
     "cumulants": ["dataset.frame_length=256"],  # statistics of a frame
     "harper": ["optimizer.lr=1e-3"],
     "oshea_resnet": ["optimizer.lr=1e-3"],
+    "point_set": ["representation.groups=[recovered,differential,amplitude]"],  # 2 samples a symbol
     "fusion": ["representation@representation.image=constellation"],
 }
 

@@ -13,6 +13,7 @@ from amc_xai.model import (
     MoeAmc,
     OsheaResnet,
     PetCgdnn,
+    PointSet,
     TimmBackbone,
 )
 
@@ -21,6 +22,7 @@ NETWORKS = {
     "mcldnn": Mcldnn,
     "cgdnet": CgdNet,
     "pet_cgdnn": PetCgdnn,
+    "point_set": PointSet,
     "oshea_resnet": OsheaResnet,
     "harper": Harper,
     "moe_amc": MoeAmc,

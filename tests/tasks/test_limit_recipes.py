@@ -8,9 +8,11 @@ from amc_xai.__main__ import config_folder  # registers the schema as well
 from amc_xai.parts import make_parts
 from amc_xai.signal import DIGITAL_17
 
+RECIPES = ("limit_272", "limit_272_cpu", "pictures_272_cpu", "paper_272_cpu", "networks_272_cpu")
 
-@pytest.mark.parametrize(("name", "validation"), [("limit_272", 4), ("limit_272_cpu", 4)])
-def test_recipe_tests_on_twenty_thousand_frames(tmp_path, name, validation):
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_tests_on_twenty_thousand_frames(tmp_path, name):
     with initialize_config_dir(config_folder(), job_name="amc_xai"):
         cfg = compose("config", [f"experiment={name}", "device=cpu"])
     parts = make_parts(cfg, tmp_path, [])
@@ -20,6 +22,6 @@ def test_recipe_tests_on_twenty_thousand_frames(tmp_path, name, validation):
     assert source.endless
     split = parts.make["split"](source.modulation_index, source.snr_index)
     assert len(split.test) == 272 * 80
-    assert len(split.validation) == 272 * validation
+    assert len(split.validation) == 272 * 4
     cell = source.modulation_index[split.test] * 16 + source.snr_index[split.test]
     assert (np.bincount(cell) == 80).all()
