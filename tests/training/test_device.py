@@ -56,3 +56,11 @@ def test_precision_on_the_cpu_and_job_after_job(precision, expected):
     with accelerator.autocast():
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if expected == "bf16" else torch.float32)
+
+
+def test_numbers_below_the_normal_range_count_as_zero_on_processors_that_can():
+    can = torch.set_flush_denormal(False)
+    tiny = torch.full((8,), 1e-39)
+    assert (tiny * 0.5).count_nonzero() == 8
+    make_accelerator("cpu")
+    assert (tiny * 0.5).count_nonzero() == (0 if can else 8)
