@@ -15,6 +15,7 @@ from amc_xai.report import attribution
 from amc_xai.report.accuracy import accuracy_by_snr, confusion_figure, f1_by_class
 from amc_xai.report.attribution_files import read_curves, read_table
 from amc_xai.report.attribution_maps import attribution_by_snr, attribution_grid
+from amc_xai.report.attribution_points import attribution_points, constellations_of
 from amc_xai.report.attribution_traces import attribution_traces
 from amc_xai.report.constellations import constellation_grid, masked_twins
 from amc_xai.report.gallery import Gallery
@@ -37,7 +38,7 @@ def draw_figures(run_folder: str | Path) -> list[Path]:
     pis_published; ``pis_by_class.csv`` and ``pis_by_snr.csv`` maps of these names; ``perturbed_confusions.npz``
     perturbed_confusion_<task> and perturbed_f1; ``gallery.npz`` constellations, with masks constellations_masked
     and with maps attribution and attribution_by_snr (with ``_<channel>`` appended if there are several), of
-    sequences attribution_samples_<method>; ``attribution.csv``,
+    sequences attribution_samples_<method>, of points attribution_points_<method>; ``attribution.csv``,
     ``attribution_curves.npz``, ``sanity.csv`` and ``pis_vs_attribution.csv`` the figures of how far maps can be
     trusted. Each file is written by write-then-rename. Raises ``UserError`` if the folder is missing or a file
     in it is broken.
@@ -107,8 +108,14 @@ def _prediction_figures(
 def _gallery_figures(gallery: Gallery, definition: str | None) -> Iterator[tuple[str, Figure]]:
     if gallery.image.ndim == 3:
         for method in dict.fromkeys(name.rpartition("_")[0] for name in gallery.attributions):
-            name = f"attribution_samples_{method}"
-            yield name, attribution_traces(gallery, method, snr_definition=definition)
+            if constellations_of(gallery.channels.tolist()):
+                yield (
+                    f"attribution_points_{method}",
+                    attribution_points(gallery, method, snr_definition=definition),
+                )
+            else:
+                name = f"attribution_samples_{method}"
+                yield name, attribution_traces(gallery, method, snr_definition=definition)
         return
     for stem, draw, there in (
         ("constellations", constellation_grid, True),

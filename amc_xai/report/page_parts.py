@@ -28,6 +28,7 @@ CAPTIONS = {
     "attribution": "What speaks for (vermilion) and against (blue) each answer; every map has its own scale.",
     "attribution_by_snr": "Maps of the first method by class and SNR, the image with what is masked beside them.",
     "attribution_samples": "What speaks for (vermilion) and against (blue) each answer along the frame's samples.",
+    "attribution_points": "Which symbols speak for (vermilion) and against (blue) each answer, a point a symbol.",
     "faithfulness_scores": "Area under insertion less deletion; bars: 95 % intervals over frames. A map that is "
     "no better than its grey controls says nothing about this network.",
     "faithfulness_curves": "The class's probability as the most relevant pixels go, and as they come.",

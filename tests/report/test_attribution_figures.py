@@ -14,6 +14,7 @@ from amc_xai.report.attribution import (
 )
 from amc_xai.report.attribution_files import read_curves, read_table
 from amc_xai.report.attribution_maps import attribution_by_snr, attribution_grid, pooled_signed, signed_brightness
+from amc_xai.report.attribution_points import attribution_points, constellations_of, shares_of
 from amc_xai.report.attribution_traces import CLOSE_UP, attribution_traces, strongest_stretch
 from amc_xai.report.figures import build_figures
 from amc_xai.report.gallery import Gallery
@@ -220,3 +221,33 @@ def test_a_short_frame_is_its_own_close_up(sequences):
         attributions={f"rise_{t}": np.zeros((2, 2, 40)) for t in ("modulation", "snr")},
     )  # fmt: skip
     assert attribution_traces(short, "rise").axes
+
+
+@pytest.fixture
+def points():
+    """Two frames of 50 symbols in two constellations; the map lies on the second but for a strength's share."""
+    rng = np.random.default_rng(0)
+    channels = ["near I", "near Q", "near line", "far I", "far Q", "amplitude"]
+    scores = np.zeros((2, 6, 50), np.float32)
+    scores[:, 3, 7], scores[:, 4, 7], scores[:, 4, 8], scores[:, 2] = 1.0, 2.0, -4.0, 0.02
+    return Gallery(
+        rng.normal(size=(2, 6, 50)), ["BPSK", "QPSK"], [0.0, 10.0], channels,
+        attributions={"rise_modulation": scores, "rise_snr": scores},
+    )  # fmt: skip
+
+
+def test_points_are_the_symbols_coloured_by_what_both_parts_say(points, run_folder):
+    pairs = constellations_of(points.channels.tolist())
+    assert pairs == {"near": (0, 1), "far": (3, 4)}
+    assert shares_of(points.attributions["rise_snr"], pairs) == pytest.approx({"far": 7 / 8, "near": 0})
+    figure = attribution_points(points, "rise")
+    drawn = {c.get_gid(): c for axes in figure.axes for c in axes.collections}
+    assert set(drawn) == {f"{g}|{t}|{c}" for g in (0, 1) for t in ("modulation", "snr") for c in ("near", "far")}
+    dots = drawn["1|snr|far"]
+    # The strongest are drawn last: symbol 7, for the answer, and symbol 8, against it.
+    np.testing.assert_allclose(dots.get_offsets()[-2:], points.image[1, 3:5].T[[7, 8]])
+    assert dots.get_array()[-2] > 0.7 and dots.get_array()[-1] == -1 and not dots.get_array()[:-2].any()
+    assert "far\n88 % of the maps" in figure.axes[0].get_title()
+    points.save(run_folder / "gallery.npz")
+    names = [name for name, _ in build_figures(run_folder)]
+    assert "attribution_points_rise" in names and "attribution_samples_rise" not in names
