@@ -41,6 +41,8 @@ class Settings:
             raise UserError(f"task.gain: {self.gain!r} is unknown, allowed are known and unknown")
         if "GMSK" in self.modulations and "GMSK" not in self.assume_right:
             raise UserError("task.assume_right must hold GMSK: its symbols aren't independent points")
+        if not self.judged:
+            raise UserError(f"limits: {', '.join(self.modulations)} alone would all be counted as right")
 
     @property
     def judged(self) -> list[str]:

@@ -1,9 +1,11 @@
 """Figures of how right a run is: by SNR, by class, and what it takes for what."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -13,6 +15,7 @@ from amc_xai.evaluation.intervals import wilson
 from amc_xai.evaluation.limit import Limits
 from amc_xai.evaluation.metrics import accuracy_counts_by_snr, chance
 from amc_xai.evaluation.predictions import Predictions
+from amc_xai.report.anchors import METHODS, AnchorRow, draw_method, look_of, methods_of
 from amc_xai.report.style import (
     BLUE,
     INK,
@@ -33,47 +36,69 @@ ANNOTATED_CLASSES = 12
 
 @styled
 def accuracy_by_snr(
-    predictions: Predictions, *, snr_definition: str | None = None, limits: Limits | None = None
+    predictions: Predictions,
+    *,
+    snr_definition: str | None = None,
+    limits: Limits | None = None,
+    anchors: Sequence[AnchorRow] = (),
 ) -> Figure:
     """Three accuracies against SNR with 95 % Wilson bands; chance dotted, the limit dashed where it is known.
 
-    The lines carry the gids ``<task>``, ``<task>_limit`` and ``<task>_chance``.
+    With ``anchors`` each task has a panel of its own, in which its classical methods stand as thin grey lines;
+    without, all share one. The lines carry the gids ``<task>``, ``<task>_limit``, ``<task>_chance`` and the
+    method's name.
     """
-    figure = new_figure(8.2, 5.0)
-    axes = figure.add_subplot()
+    figure = new_figure(10.6, 4.3) if anchors else new_figure(8.2, 5.0)
+    axes_of = _panels(figure, apart=bool(anchors))
     order = np.argsort(predictions.snrs)
     snrs = predictions.snrs[order]
     guess = chance(predictions)
-    for task in TASKS:
+    for task, axes in axes_of.items():
         right, frames = (counts[order] for counts in accuracy_counts_by_snr(predictions)[f"{task}_accuracy"])
-        low, high = wilson(right, frames)
+        _draw_run(axes, task, snrs, right, frames)
         colour = TASK_COLOURS[task]
-        axes.fill_between(snrs, low, high, color=colour, alpha=0.18, linewidth=0)
-        if len(snrs) == 1:  # a band over one SNR has no width: show the interval as a bar
-            axes.vlines(snrs, low, high, color=colour, alpha=0.5, linewidth=4)
-        axes.plot(snrs, divide(right, frames), color=colour, marker=TASK_MARKERS[task], gid=task)
         axes.axhline(guess[f"{task}_accuracy"], color=colour, linestyle=":", linewidth=1.2, gid=f"{task}_chance")
-    has_limit = _draw_limits(axes, limits or {})
+    has_limit = _draw_limits(axes_of, limits or {})
+    for task, axes in axes_of.items():
+        for method in methods_of(anchors, task):
+            draw_method(axes, method, anchors)
 
-    handles = [
-        Line2D([], [], color=TASK_COLOURS[task], marker=TASK_MARKERS[task], label=TASK_NAMES[task])
-        for task in TASKS
-    ]
-    if has_limit:
-        handles.append(Line2D([], [], color=MUTED, linestyle=(0, (5, 2)), linewidth=1.5, label="Limit"))
-    handles.append(Line2D([], [], color=MUTED, linestyle=":", linewidth=1.2, label="Chance"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.6)
-    percent_axis(axes, "y")
-    axes.set_ylim(-0.02, 1.02)
-    axes.set(xlabel=snr_label(snr_definition), ylabel="Accuracy (%)")
-    snr_ticks(axes, snrs)
-    axes.set_title("Accuracy by SNR, with 95 % intervals")
+    figure.legend(**_legend(has_limit, methods_of(anchors)), loc="outside lower center", columnspacing=1.6)
+    for axes in figure.axes:
+        percent_axis(axes, "y")
+        axes.set_ylim(-0.02, 1.02)
+        axes.set_xlabel(snr_label(snr_definition))
+        snr_ticks(axes, snrs, most=9 if anchors else 17)
+    figure.axes[0].set_ylabel("Accuracy (%)")
     return figure
 
 
-def _draw_limits(axes, limits: Limits) -> bool:
+def _panels(figure: Figure, *, apart: bool) -> dict[str, Axes]:
+    """The axes of each task: side by side, or one and the same."""
+    title = "Accuracy by SNR, with 95 % intervals"
+    if not apart:
+        axes = figure.add_subplot()
+        axes.set_title(title)
+        return dict.fromkeys(TASKS, axes)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    axes_of = {task: figure.add_subplot(1, len(TASKS), place) for place, task in enumerate(TASKS, start=1)}
+    for task, axes in axes_of.items():
+        axes.set_title(TASK_NAMES[task], fontsize=10)
+    return axes_of
+
+
+def _draw_run(axes: Axes, task: str, snrs: np.ndarray, right: np.ndarray, frames: np.ndarray) -> None:
+    low, high = wilson(right, frames)
+    colour = TASK_COLOURS[task]
+    axes.fill_between(snrs, low, high, color=colour, alpha=0.18, linewidth=0)
+    if len(snrs) == 1:  # a band over one SNR has no width: show the interval as a bar
+        axes.vlines(snrs, low, high, color=colour, alpha=0.5, linewidth=4)
+    axes.plot(snrs, divide(right, frames), color=colour, marker=TASK_MARKERS[task], gid=task)
+
+
+def _draw_limits(axes_of: Mapping[str, Axes], limits: Limits) -> bool:
     drawn = False
-    for task in TASKS:
+    for task, axes in axes_of.items():
         name = f"{task}_accuracy"
         points = [(snr, values[name]) for snr, values in sorted(limits.items()) if name in values]
         if not points:
@@ -92,8 +117,24 @@ def _draw_limits(axes, limits: Limits) -> bool:
         if {"modulation_low", "modulation_high"} <= values.keys()
     ]
     if band:
-        axes.fill_between(*zip(*band, strict=True), color=BLUE, alpha=0.10, linewidth=0)
+        axes_of["modulation"].fill_between(*zip(*band, strict=True), color=BLUE, alpha=0.10, linewidth=0)
     return drawn
+
+
+def _legend(has_limit: bool, methods: Sequence[str]) -> dict[str, Any]:
+    """Handles and columns: a row for the run, below it one for the classical methods."""
+    handles = [
+        Line2D([], [], color=TASK_COLOURS[task], marker=TASK_MARKERS[task], label=TASK_NAMES[task])
+        for task in TASKS
+    ]
+    if has_limit:
+        handles.append(Line2D([], [], color=MUTED, linestyle=(0, (5, 2)), linewidth=1.5, label="Limit"))
+    handles.append(Line2D([], [], color=MUTED, linestyle=":", linewidth=1.2, label="Chance"))
+    columns = max(len(handles), len(methods))
+    below = [Line2D([], [], **look_of(method), label=METHODS.get(method, method)) for method in methods]
+    # A legend is filled column by column.
+    pairs = zip_longest(handles, below)
+    return {"handles": [handle for pair in pairs for handle in pair if handle is not None], "ncols": columns}
 
 
 @styled

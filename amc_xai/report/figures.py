@@ -13,6 +13,7 @@ from amc_xai.evaluation.metrics import load_metrics
 from amc_xai.evaluation.predictions import Predictions
 from amc_xai.report import attribution
 from amc_xai.report.accuracy import accuracy_by_snr, confusion_figure, f1_by_class
+from amc_xai.report.anchors import AnchorRow, read_anchors
 from amc_xai.report.attribution_files import read_curves, read_table
 from amc_xai.report.attribution_maps import attribution_by_snr, attribution_grid
 from amc_xai.report.attribution_points import attribution_points, constellations_of
@@ -21,7 +22,7 @@ from amc_xai.report.constellations import constellation_grid, masked_twins
 from amc_xai.report.gallery import Gallery
 from amc_xai.report.gates import gate_by_snr
 from amc_xai.report.history import training_curves
-from amc_xai.report.limits import limits_by_snr, read_anchors
+from amc_xai.report.limits import limits_by_snr
 from amc_xai.report.perturbation import pis_by_fraction
 from amc_xai.report.perturbation_maps import perturbation_maps, published_shares
 from amc_xai.report.run_files import read_history, read_pis, run_folder_of
@@ -32,8 +33,9 @@ def draw_figures(run_folder: str | Path) -> list[Path]:
     """Write ``figures/*.png`` from the files present in ``run_folder``; return their paths in reading order.
 
     ``limits.csv`` on its own gives limits_by_snr (with ``anchors.csv`` where present).
-    ``predictions.npz`` gives accuracy_by_snr (with ``limits.csv`` where present), confusion_modulation and
-    confusion_snr; ``metrics.json`` f1_by_class, and the name of the SNR axes; ``gates.csv`` gate_by_snr;
+    ``predictions.npz`` gives accuracy_by_snr (with ``limits.csv``, and with ``anchors.csv`` a panel for each task,
+    where present), confusion_modulation and confusion_snr;
+    ``metrics.json`` f1_by_class, and the name of the SNR axes; ``gates.csv`` gate_by_snr;
     ``history.jsonl`` training_curves; ``pis.csv`` pis_by_fraction and, with published masks in it,
     pis_published; ``pis_by_class.csv`` and ``pis_by_snr.csv`` maps of these names; ``perturbed_confusions.npz``
     perturbed_confusion_<task> and perturbed_f1; ``gallery.npz`` constellations, with masks constellations_masked
@@ -54,7 +56,7 @@ def build_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
     anchors = read_anchors(folder / "anchors.csv") if (folder / "anchors.csv").exists() else []
     if (folder / "predictions.npz").exists():
         limits = read_limits(folder / "limits.csv") if (folder / "limits.csv").exists() else None
-        yield from _prediction_figures(Predictions.load(folder / "predictions.npz"), definition, limits)
+        yield from _prediction_figures(Predictions.load(folder / "predictions.npz"), definition, limits, anchors)
     elif (folder / "limits.csv").exists():
         yield "limits_by_snr", limits_by_snr(read_limits(folder / "limits.csv"), anchors, definition)
     if metrics and metrics.get("by_class"):
@@ -76,11 +78,11 @@ def build_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
 
 
 def _prediction_figures(
-    predictions: Predictions, definition: str | None, limits: Limits | None
+    predictions: Predictions, definition: str | None, limits: Limits | None, anchors: list[AnchorRow]
 ) -> Iterator[tuple[str, Figure]]:
     counts = confusion_matrices(predictions)
     if (predictions.snr_label >= 0).any():
-        figure = accuracy_by_snr(predictions, snr_definition=definition, limits=limits)
+        figure = accuracy_by_snr(predictions, snr_definition=definition, limits=limits, anchors=anchors)
         yield "accuracy_by_snr", figure
     if counts.modulation.any():
         yield (

@@ -8,14 +8,12 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from amc_xai.evaluation.intervals import wilson
 from amc_xai.evaluation.limit import ACCURACIES
 from amc_xai.files import replacing
-from amc_xai.report.limits import METHOD_MARKERS, METHODS, AnchorRow, read_anchors
+from amc_xai.report.anchors import METHODS, AnchorRow, look_of, methods_of, overall, read_anchors
 from amc_xai.report.run_table import HARD_CLASSES, Entry, Run, entries, read_runs, rows, same_frames
 from amc_xai.report.style import (
     MARKERS,
-    MUTED,
     SERIES,
     TASK_NAMES,
     TASKS,
@@ -34,19 +32,19 @@ LIMIT = {"color": "black", "linestyle": (0, (5, 2)), "linewidth": 1.2}
 def write_leaderboard(folders: Sequence[str | Path], into: Path) -> str:
     """Write ``leaderboard.csv``, ``.md`` and ``.png`` from the runs at or below ``folders``; return the Markdown.
 
-    Runs that differ by ``seed`` alone make one line. Where ``task=limits`` left the classical methods' results
-    (``anchors.csv``) there, they stand beside. Raises ``UserError`` if there is no tested run.
+    Runs that differ by ``seed`` alone make one line. Where runs or ``task=limits`` left the classical methods'
+    results (``anchors.csv``) there, they stand beside. Raises ``UserError`` if there is no tested run.
     """
     runs, unfinished = read_runs(folders)
     table = entries(runs)
-    found = sorted({path for folder in folders for path in Path(folder).rglob("anchors.csv")})
+    found = anchor_files(folders)
     anchors = read_anchors(found[0]) if found else []
     lines = [*rows(table), *anchor_lines(anchors)]
     notes = []
     if len(found) > 1:
-        notes.append(f"Of {len(found)} files of classical methods, {found[0]} is shown.")
+        notes.append(f"Of {len(found)} different results of classical methods, {found[0]} is shown.")
     if anchors and not same_counts(anchors, runs):
-        notes.append("The classical methods were tested on different frames: give `task=limits` the same dataset.")
+        notes.append("The classical methods were tested on different frames than some of the runs.")
     if any(run.untrained for run in runs):
         notes.append(f"{DASH}: a task that the loss left out (weight 0), and what needs it.")
     if not same_frames(runs):
@@ -69,16 +67,19 @@ def write_leaderboard(folders: Sequence[str | Path], into: Path) -> str:
     return text
 
 
+def anchor_files(folders: Sequence[str | Path]) -> list[Path]:
+    """Every ``anchors.csv`` at or below ``folders``, by path; one of those with the same content."""
+    paths = sorted({path for folder in folders for path in Path(folder).rglob("anchors.csv")}, reverse=True)
+    return sorted({path.read_bytes(): path for path in paths}.values())
+
+
 def anchor_lines(anchors: Sequence[AnchorRow]) -> list[dict[str, Any]]:
     """Lines of the table for the classical methods: each over all its frames, with Wilson's intervals."""
     lines = []
-    for method in dict.fromkeys(row["method"] for row in anchors):
-        mine = [row for row in anchors if row["method"] == method]
-        frames = round(sum(row["frames"] for row in mine))
-        right = round(sum(row["frames"] * row["accuracy"] for row in mine))
-        name = f"{mine[0]['task']}_accuracy"
-        low, high = wilson(right, frames)
-        values = {name: right / frames, f"{name}_low": float(low), f"{name}_high": float(high)}
+    for method in methods_of(anchors):
+        task, accuracy, (low, high) = overall(anchors, method)
+        name = f"{task}_accuracy"
+        values = {name: accuracy, f"{name}_low": low, f"{name}_high": high}
         lines.append({"name": METHODS.get(method, method), "interval": "frames", **values})
     return lines
 
@@ -202,23 +203,17 @@ def leaderboard_figure(table: Sequence[Entry], anchors: Sequence[AnchorRow] = ()
         column = f"{key}_accuracy"
         if possible := [(snr, limit[column]) for snr, limit in limits.items() if column in limit]:
             axes.plot(*zip(*possible, strict=True), **LIMIT, gid=f"limit|{key}")
-        for method in dict.fromkeys(row["method"] for row in anchors if row["task"] == key):
+        for method in methods_of(anchors, key):
             points = sorted((row["snr"], row["accuracy"]) for row in anchors if row["method"] == method)
-            axes.plot(*zip(*points, strict=True), **classical(method), gid=f"{method}|{key}")
+            axes.plot(*zip(*points, strict=True), **look_of(method), gid=f"{method}|{key}")
         if index % 3 == 0:
             axes.set_ylabel("Accuracy (%)")
     handles = [Line2D([], [], **look, label=entry.name) for entry, look in zip(table, looks, strict=True)]
-    for method in dict.fromkeys(row["method"] for row in anchors):
-        handles.append(Line2D([], [], **classical(method), label=METHODS.get(method, method)))
+    for method in methods_of(anchors):
+        handles.append(Line2D([], [], **look_of(method), label=METHODS.get(method, method)))
     if limits:
         handles.append(Line2D([], [], **LIMIT, label="the limit"))
     figure.legend(
         handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=9, handlelength=3.2
     )
     return figure
-
-
-def classical(method: str) -> dict[str, Any]:
-    """The look of a classical method's line."""
-    marker = METHOD_MARKERS.get(method, ".")
-    return {"color": MUTED, "linewidth": 0.9, "marker": marker, "markersize": 4, "markerfacecolor": "none"}

@@ -13,6 +13,7 @@ from amc_xai.errors import UserError
 from amc_xai.evaluation.limit import Limits, read_limits
 from amc_xai.evaluation.metrics import chance, load_metrics
 from amc_xai.files import replacing
+from amc_xai.report.anchors import METHODS, AnchorRow, methods_of, overall, read_anchors
 from amc_xai.report.page_attribution import attribution_sections
 from amc_xai.report.page_parts import CAPTIONS, DASH, PAGE, number, section, table
 from amc_xai.report.run_files import NOTE, TEXT_COLUMNS, PisRow, read_pis, run_folder_of
@@ -23,10 +24,10 @@ from amc_xai.report.table import HEADLINE, percent, percent_interval
 def write_page(run_folder: str | Path) -> Path:
     """Write ``report.html`` into ``run_folder`` by write-then-rename and return its path.
 
-    It holds the headline numbers, the figures that lie in ``figures/`` (draw them first, with
-    ``draw_figures``), the tables by SNR, by class, of masking and of attribution, and the overrides of
-    ``.hydra/overrides.yaml``; what isn't there is left out. Raises ``UserError`` if the folder is missing or
-    holds neither numbers nor figures.
+    It holds the headline numbers (with ``anchors.csv`` those of classical methods beside them), the figures that
+    lie in ``figures/`` (draw them first, with ``draw_figures``), the tables by SNR, by class, of masking and of
+    attribution, and the overrides of ``.hydra/overrides.yaml``; what isn't there is left out. Raises
+    ``UserError`` if the folder is missing or holds neither numbers nor figures.
     """
     folder = run_folder_of(run_folder)
     metrics = load_metrics(folder / "metrics.json") if (folder / "metrics.json").exists() else None
@@ -39,7 +40,8 @@ def write_page(run_folder: str | Path) -> Path:
         )
     sections = []
     if metrics is not None:
-        sections.append(section("Result", _headline(metrics)))
+        anchors = read_anchors(folder / "anchors.csv") if (folder / "anchors.csv").exists() else []
+        sections.append(section("Result", _headline(metrics, anchors)))
     sections += [section("Figures", "".join(map(_figure, pictures)))] if pictures else []
     if metrics is not None:
         limits = read_limits(folder / "limits.csv") if (folder / "limits.csv").exists() else {}
@@ -55,7 +57,7 @@ def write_page(run_folder: str | Path) -> Path:
     return path
 
 
-def _headline(metrics: Mapping[str, Any]) -> str:
+def _headline(metrics: Mapping[str, Any], anchors: list[AnchorRow]) -> str:
     guess, intervals, shares = chance(metrics), metrics["interval95"], metrics.get("share_of_limit")
     header = ["Accuracy", "Reached", "95 % interval", "Chance"] + (["Of the limit"] if shares else [])
     rows = []
@@ -73,7 +75,17 @@ def _headline(metrics: Mapping[str, Any]) -> str:
         others.append([label, number(metrics[name], places), bounds])
     classes = f"{len(metrics['by_class'])} modulations and {len(metrics['by_snr'])} SNRs"
     note = f"<p>{metrics['frames']:,} frames of {classes}; SNR is {escape(_snr_name(metrics))}.</p>"
-    return note + table(header, rows) + table(["Score", "Reached", "95 % interval"], others)
+    scores = table(["Score", "Reached", "95 % interval"], others)
+    return note + table(header, rows) + _classical(anchors) + scores
+
+
+def _classical(anchors: list[AnchorRow]) -> str:
+    """What methods without learning reach on the same frames; nothing where that isn't known."""
+    rows = []
+    for method in methods_of(anchors):
+        _, accuracy, interval = overall(anchors, method)
+        rows.append([METHODS.get(method, method), percent(accuracy), percent_interval(interval)])
+    return table(["Classical methods, same frames", "Reached", "95 % interval"], rows) if rows else ""
 
 
 def _snr_name(metrics: Mapping[str, Any]) -> str:

@@ -9,7 +9,8 @@ DASH = "\N{EN DASH}"
 
 # In the order in which a reader wants them.
 CAPTIONS = {
-    "accuracy_by_snr": "Accuracy at each SNR. Bands: 95 % intervals; dotted: chance; dashed: the limit.",
+    "accuracy_by_snr": "Accuracy at each SNR. Bands: 95 % intervals; dotted: chance; dashed: the limit; thin and "
+    "grey: classical methods without learning.",
     "limits_by_snr": "The best possible accuracy at each SNR, beside classical methods without learning.",
     "confusion_modulation": "Which modulation is taken for which; each row adds up to 100 %.",
     "confusion_snr": "Which SNR is taken for which; each row adds up to 100 %.",

@@ -8,11 +8,13 @@ import torch
 from amc_xai.errors import UserError
 from amc_xai.evaluation import chance, save_metrics
 from amc_xai.evaluation.inference import gate_shares, predict
+from amc_xai.evaluation.limit import Limits
 from amc_xai.evaluation.metrics import metrics
 from amc_xai.model import Prediction
 from amc_xai.perturbation import PerturbationPlan, View
 from amc_xai.progress import progress
 from amc_xai.report import Gallery, draw_figures, summary_table, write_page
+from amc_xai.tasks.anchoring import anchors_of_run
 from amc_xai.tasks.ceiling import limits_of_run
 from amc_xai.tasks.perturbing import gallery_masks, known_instants, score_perturbations
 from amc_xai.tasks.provenance import write_provenance
@@ -25,7 +27,7 @@ GALLERY_SNRS = 6
 
 def test(bench: Workbench, indices: np.ndarray) -> dict:
     """Predict these frames; leaves ``predictions.npz``, ``metrics.json``, ``provenance.json`` and, where
-    the limit is known, ``limits.csv``; returns the metrics."""
+    the limit is known, ``limits.csv`` and the classical methods' ``anchors.csv``; returns the metrics."""
     folder = bench.parts.folder
     if len(indices) == 0:
         raise UserError("split.ratios: the part to test holds no frame; give it a share above 0")
@@ -33,10 +35,7 @@ def test(bench: Workbench, indices: np.ndarray) -> dict:
     bench.classifier.to(bench.accelerator.device)
     batches = progress(loader, "testing", 0, len(loader))
     predictions = predict(bench.classifier, batches, bench.accelerator)
-    limits = None
-    if bench.parts.config.get("limits") == "auto" and bench.accelerator.is_main_process:
-        normalised = getattr(bench.classifier.representation, "power_normalise", True)
-        limits = limits_of_run(bench.source, indices, folder, bench.accelerator.device, normalised)
+    limits = yardsticks(bench, indices) if bench.accelerator.is_main_process else None
     values = metrics(predictions, snr_definition=bench.source.snr_definition, limit=limits, seed=bench.parts.seed)
     if bench.accelerator.is_main_process:
         write_provenance(bench, indices)
@@ -47,6 +46,20 @@ def test(bench: Workbench, indices: np.ndarray) -> dict:
         if bench.accelerator.is_main_process:
             gate.save(folder / "gates.csv")
     return values
+
+
+def yardsticks(bench: Workbench, indices: np.ndarray) -> Limits | None:
+    """Leave the limit and the classical methods' results on these frames where known; return the limit."""
+    folder, device = bench.parts.folder, bench.accelerator.device
+    for name in ("limits.csv", "anchors.csv"):  # of an earlier test in this folder, on other frames maybe
+        (folder / name).unlink(missing_ok=True)
+    if bench.parts.config.get("limits") != "auto":
+        return None
+    normalised = getattr(bench.classifier.representation, "power_normalise", True)
+    limits = limits_of_run(bench.source, indices, folder, device, normalised)
+    if limits is not None:
+        anchors_of_run(bench.source, indices, folder, device)
+    return limits
 
 
 def explain(bench: Workbench, indices: np.ndarray) -> None:

@@ -87,6 +87,7 @@ def test_power_ratio_a_sample_is_another_snr():
         ({"gain": "maybe"}, "task.gain"),
         ({"frames_per_cell": 0}, "task.frames_per_cell"),
         ({"modulations": ("GMSK",), "assume_right": ()}, "GMSK"),
+        ({"modulations": ("GMSK",)}, "GMSK alone would all be counted as right"),
     ],
 )
 def test_bad_settings_are_named(change, words):

@@ -15,6 +15,15 @@ MODULATIONS = ["BPSK", "QPSK", "16QAM"]
 SNRS = [8.0, -4.0, 0.0]  # deliberately unsorted: figures sort
 
 
+ANCHORS = """snr,method,task,frames,accuracy,low,high
+-4,cumulants,modulation,80,0.25,0.17,0.35
+0,cumulants,modulation,0,,,
+8,cumulants,modulation,80,0.75,0.65,0.83
+-4,m2m4,snr,80,0.5,0.39,0.61
+8,m2m4,snr,80,0.1,0.05,0.18
+"""
+
+
 @pytest.fixture
 def predictions():
     rng = np.random.default_rng(2)
@@ -102,6 +111,12 @@ def gallery():
         {"top": mask},
         0.3,
     )
+
+
+@pytest.fixture
+def anchors():
+    """An ``anchors.csv`` of two methods, without frames at one of the SNRs."""
+    return ANCHORS
 
 
 @pytest.fixture

@@ -53,6 +53,58 @@ def test_limit_is_drawn_where_known(predictions):
     assert axes.get_xlabel() == "SNR per sample (dB)"
 
 
+ANCHORS = [
+    {"snr": snr, "method": method, "task": task, "frames": 40.0, "accuracy": at, "low": at / 2, "high": at + 0.1}
+    for method, task, accuracies in (
+        ("cumulants", "modulation", (0.8, 0.1, 0.3)),
+        ("out_of_band", "snr", (0.7, 0.2, 0.6)),
+        ("m2m4", "snr", (0.05, 0.4, 0.5)),
+        ("cumulants_and_out_of_band", "joint", (0.55, 0.02, 0.25)),
+    )
+    for snr, at in zip((8.0, -4.0, 0.0), accuracies, strict=True)
+]
+
+
+def test_each_classical_method_is_in_the_panel_of_its_task(predictions):
+    limits = {snr: {f"{task}_accuracy": 0.9 for task in TASKS} for snr in (-4.0, 0.0, 8.0)}
+    figure = accuracy_by_snr(predictions, limits=limits, anchors=ANCHORS)
+    gids = [{drawn.get_gid() for drawn in axes.get_lines()} for axes in figure.axes]
+    own = [{task, f"{task}_limit", f"{task}_chance"} for task in TASKS]
+    assert gids[0] == own[0] | {"cumulants"}
+    assert gids[1] == own[1] | {"out_of_band", "m2m4"}
+    assert gids[2] == own[2] | {"cumulants_and_out_of_band"}
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Modulation", "SNR", "Joint (both right)"]
+    drawn = line(figure.axes[1], "m2m4")
+    assert (list(drawn.get_xdata()), list(drawn.get_ydata())) == ([-4.0, 0.0, 8.0], [0.4, 0.5, 0.05])
+    assert list(line(figure.axes[2], "cumulants_and_out_of_band").get_ydata()) == [0.02, 0.25, 0.55]
+    bars = figure.axes[0].collections[-1].get_segments()
+    assert [bar[:, 1].tolist() for bar in bars] == [
+        pytest.approx([0.05, 0.2]),
+        pytest.approx([0.15, 0.4]),
+        pytest.approx([0.4, 0.9]),
+    ]
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts[0::2] == ["Modulation", "SNR", "Joint (both right)", "Limit", "Chance"]
+    assert texts[1::2] == [
+        "Cumulants: modulation",
+        "Out-of-band noise: SNR",
+        "M2M4: SNR",
+        "Cumulants and out-of-band noise: joint",
+    ]
+
+
+def test_the_run_stands_before_the_classical_methods(predictions):
+    alone = accuracy_by_snr(predictions).axes[0]
+    figure = accuracy_by_snr(predictions, anchors=ANCHORS)
+    for axes, task in zip(figure.axes, TASKS, strict=True):
+        run = line(axes, task)
+        assert list(run.get_ydata()) == list(line(alone, task).get_ydata())
+        for drawn in axes.get_lines():
+            if not drawn.get_gid().startswith(task):
+                assert drawn.get_zorder() < run.get_zorder()
+                assert drawn.get_linewidth() < run.get_linewidth() / 2
+
+
 def test_a_single_snr_shows_its_interval_as_a_bar():
     table = Predictions([0, 0, 1, 1], [0] * 4, np.eye(2)[[0, 1, 1, 1]], np.ones((4, 1)), ["a", "b"], [6.0])
     (axes,) = accuracy_by_snr(table).axes

@@ -6,7 +6,7 @@ import matplotlib
 import pytest
 
 from amc_xai.errors import UserError
-from amc_xai.report.figures import draw_figures
+from amc_xai.report.figures import build_figures, draw_figures
 
 ALL = [
     "accuracy_by_snr",
@@ -46,6 +46,24 @@ def test_each_file_gives_its_figures(run_folder, tmp_path, file, figures):
     alone.mkdir()
     shutil.copy(run_folder / file, alone / file)
     assert [path.stem for path in draw_figures(alone)] == figures
+
+
+def test_classical_methods_join_the_accuracies_of_a_run(run_folder, anchors):
+    (run_folder / "anchors.csv").write_text(anchors)
+    figures = dict(build_figures(run_folder))
+    assert list(figures) == ALL
+    modulation, snr, joint = figures["accuracy_by_snr"].axes
+    drawn = {line.get_gid(): line for axes in (modulation, snr) for line in axes.get_lines()}
+    assert list(drawn["cumulants"].get_xdata()) == list(drawn["m2m4"].get_xdata()) == [-4.0, 8.0]
+    assert list(drawn["cumulants"].get_ydata()) == [0.25, 0.75]
+    assert list(drawn["m2m4"].get_ydata()) == [0.5, 0.1]
+    assert {line.get_gid() for line in joint.get_lines()} == {"joint", "joint_chance"}
+
+
+def test_classical_methods_that_cannot_be_read_are_named(run_folder, anchors):
+    (run_folder / "anchors.csv").write_text(anchors.replace("0.75", "most"))
+    with pytest.raises(UserError, match=r"anchors: line 4 of .*anchors\.csv"):
+        draw_figures(run_folder)
 
 
 def test_same_files_give_same_bytes_whatever_the_users_settings(run_folder):

@@ -14,8 +14,8 @@ from amc_xai.errors import UserError
 from amc_xai.evaluation.intervals import wilson
 from amc_xai.evaluation.metrics import metrics, save_metrics
 from amc_xai.evaluation.predictions import Predictions
+from amc_xai.report.anchors import read_anchors
 from amc_xai.report.leaderboard import count, duration, leaderboard_figure, write_leaderboard
-from amc_xai.report.limits import read_anchors
 from amc_xai.report.run_table import entries, over_seeds, read_runs, same_frames
 
 MODULATIONS, SNRS = ["BPSK", "64QAM", "256QAM"], [0.0, 10.0]
@@ -140,6 +140,14 @@ def test_classical_methods_stand_beside(multirun):
     drawn = {line.get_gid(): line for axes in figure.axes for line in axes.get_lines()}
     assert drawn["cumulants|modulation"].get_ydata() == pytest.approx([0.2, 0.6])
     assert drawn["m2m4|snr"].get_ydata() == pytest.approx([0.5, 0.1]) and "m2m4|joint" not in drawn
+    (multirun / "0" / "anchors.csv").write_text(ANCHORS)
+    assert "results of classical methods" not in write_leaderboard([multirun], multirun)  # both are the same
+    (multirun / "2" / "anchors.csv").write_text(ANCHORS.replace("0.2", "0.5"))
+    text = write_leaderboard([multirun], multirun)
+    assert f"Of 2 different results of classical methods, {multirun / '0' / 'anchors.csv'} is shown." in text
+    assert "| 40.0 (" in text  # of the one that is shown
+    for number in ("0", "2"):
+        (multirun / number / "anchors.csv").unlink()
     (multirun / "limits" / "anchors.csv").write_text(ANCHORS.replace(",30,", ",40,"))
     assert "classical methods were tested on different" in write_leaderboard([multirun], multirun)
 

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from amc_xai.errors import UserError
+from amc_xai.evaluation.intervals import wilson
 from amc_xai.report.figures import draw_figures
 from amc_xai.report.page import write_page
 from amc_xai.report.table import summary_table
@@ -80,6 +81,18 @@ def test_page_holds_the_numbers(run_folder):
     first = dict(zip(masking[0], masking[1], strict=True))
     assert first["Drop"] == minus("15.00 % (13.00 to 18.00)")
     assert first["PIS (lit)"] == "2.941 (1.941 to 4.941)"
+
+
+def test_page_has_the_classical_methods_beside_the_run(run_folder, anchors):
+    without = read(write_page(run_folder)).tables
+    (run_folder / "anchors.csv").write_text(anchors)
+    headline, classical, *rest = read(write_page(run_folder)).tables
+    assert [headline, *rest] == without
+    rows = []
+    for name, right in (("Cumulants: modulation", 80), ("M2M4: SNR", 48)):
+        low, high = wilson(right, 160)
+        rows.append([name, f"{100 * right / 160:.2f} %", f"{100 * low:.2f} to {100 * high:.2f} %"])
+    assert classical == [["Classical methods, same frames", "Reached", "95 % interval"], *rows]
 
 
 def test_page_has_the_tables_of_attribution_and_of_its_agreement_with_pis(run_folder):

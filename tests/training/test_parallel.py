@@ -66,6 +66,7 @@ def test_two_processes_count_every_test_frame_once(runs):
     scores = [json.loads((runs[n] / "metrics.json").read_text()) for n in (1, 2)]
     assert scores[1]["frames"] == scores[0]["frames"] == len(one.snr_label)
     assert scores[1]["joint_accuracy"] == scores[0]["joint_accuracy"]
+    assert (runs[2] / "anchors.csv").read_bytes() == (runs[1] / "anchors.csv").read_bytes()
 
 
 @pytest.mark.parametrize("ranks", [2, 3])

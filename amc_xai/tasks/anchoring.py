@@ -1,0 +1,85 @@
+"""Classical methods on the frames of a test, to hold beside the network and the limit."""
+
+import csv
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from amc_xai.data import FrameSource
+from amc_xai.errors import UserError
+from amc_xai.evaluation import wilson
+from amc_xai.files import replacing
+from amc_xai.limits import FrameModel, anchor_decisions
+from amc_xai.progress import progress
+from amc_xai.signal.classes import ANALOG, LINEAR
+from amc_xai.tasks.ceiling import limit_settings
+
+log = logging.getLogger(__name__)
+BATCH = 512
+LEAST_SAMPLES_PER_SYMBOL = 2.5  # below, the band has no outside to read the noise from
+TASK_OF = {"cumulants": "modulation", "out_of_band": "snr", "m2m4": "snr"}
+BOTH = "cumulants_and_out_of_band"
+
+
+def anchors_apply(source: FrameSource, indices: np.ndarray) -> bool:
+    """Whether classical methods can judge these frames: digital ones, with noise to read beside the band."""
+    present = {source.modulations[m] for m in np.unique(source.modulation_index[indices])}
+    return (
+        present.isdisjoint(ANALOG)
+        and not present.isdisjoint(LINEAR)
+        and source.samples_per_symbol >= LEAST_SAMPLES_PER_SYMBOL
+    )
+
+
+def anchors_of_run(source: FrameSource, indices: np.ndarray, folder: Path, device: torch.device) -> None:
+    """Write ``anchors.csv`` for these frames, of which the limit is known; a line in the log where it can't be."""
+    try:
+        if not anchors_apply(source, indices):
+            raise UserError(
+                f"they need linear modulations and {LEAST_SAMPLES_PER_SYMBOL:g} samples a symbol or more"
+            )
+        write_anchors(source, limit_settings(source, indices).model, indices, device, folder / "anchors.csv")
+    except (UserError, RuntimeError, OSError) as error:
+        # A yardstick beside the result; a run doesn't fail for want of it.
+        log.info("no classical methods are shown beside the result: %s", error)
+
+
+def write_anchors(
+    source: FrameSource, model: FrameModel, indices: np.ndarray, device: torch.device, path: Path
+) -> None:
+    """Run the classical methods on these frames; one row for each SNR and method."""
+    right = right_answers(source, model, indices, device)
+    tasks = TASK_OF | {BOTH: "joint"}
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["snr", "method", "task", "frames", "accuracy", "low", "high"])
+        for method, hits in right.items():
+            for s in np.argsort(source.snrs):
+                here = hits[source.snr_index[indices] == s]
+                low, high = wilson(int(here.sum()), len(here))
+                shares = [f"{float(v):.6g}" for v in (here.mean(), low, high)] if len(here) else ["", "", ""]
+                writer.writerow([f"{source.snrs[s]:g}", method, tasks[method], len(here), *shares])
+    lines = [f"{m.replace('_', ' ')} ({tasks[m]}) {100 * hits.mean():.1f} %" for m, hits in right.items()]
+    log.info("Classical methods on %d test frames: %s", len(indices), "; ".join(lines))
+
+
+def right_answers(
+    source: FrameSource, model: FrameModel, indices: np.ndarray, device: torch.device
+) -> dict[str, np.ndarray]:
+    """For each method, which of these frames (n,) it gets right; it chooses among the source's classes or SNRs."""
+    grid = [model.es_n0_db(snr) for snr in source.snrs]
+    truth = {"modulation": source.modulation_index, "snr": source.snr_index}
+    right = {method: np.zeros(len(indices), dtype=bool) for method in TASK_OF}
+    starts = range(0, len(indices), BATCH)
+    for start in progress(starts, "classical methods", 0, len(starts)):
+        chosen = indices[start : start + BATCH]
+        found = anchor_decisions(
+            source.read(chosen).to(device), source.modulations, grid, source.samples_per_symbol
+        )
+        for method, decision in found.items():
+            here = decision.cpu().numpy() == truth[TASK_OF[method]][chosen]
+            right[method][start : start + BATCH] = here
+    right[BOTH] = right["cumulants"] & right["out_of_band"]
+    return right
