@@ -13,7 +13,7 @@ from amc_xai.evaluation.metrics import metrics
 from amc_xai.model import Prediction
 from amc_xai.perturbation import PerturbationPlan, View
 from amc_xai.progress import progress
-from amc_xai.report import Gallery, draw_figures, summary_table, write_page
+from amc_xai.report import Gallery
 from amc_xai.tasks.anchoring import anchors_of_run
 from amc_xai.tasks.ceiling import limits_of_run
 from amc_xai.tasks.perturbing import gallery_masks, known_instants, score_perturbations
@@ -173,6 +173,9 @@ def report(bench: Workbench, values: dict | None) -> None:
     """Figures and page from the files of the run; closes with the table and the path of what to open."""
     if not bench.accelerator.is_main_process:
         return
+    # Here and not above: what draws takes a second to import, and no training waits for it.
+    from amc_xai.report import draw_figures, summary_table, write_page
+
     folder = bench.parts.folder
     figures = draw_figures(folder)
     page = write_page(folder)
