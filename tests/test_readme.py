@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import tiny
+from tests.test_configs import NEEDS
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 COMMANDS = sorted({c.strip() for c in re.findall(r"python -m amc_xai([^\n`#]*)", README)})
@@ -45,8 +46,9 @@ def test_command_runs(cli, here, command):
     if "hparams_search" in keys:
         given += SEARCH
     elif "experiment" in keys and task == "train":
-        given += ["dataset.frames_per_epoch=40", "split.ratios=[0.8,0.1,0.1]"]
-        given += SWEEP if "-m" in keys else []
+        own = NEEDS.get(next(o for o in given if o.startswith("experiment=")).replace("=", "/"), [])
+        given += ["dataset.frames_per_epoch=40", "split.ratios=[0.8,0.1,0.1]", *own]
+        given += [o for o in SWEEP if not (own and o.startswith("backbone"))] if "-m" in keys else []
     if not keys & {"checkpoint", "resume", "--help", "--cfg"} and task in ("train", "generate", "limits"):
         given = tiny(*given)
     assert cli(*given).code == 0
