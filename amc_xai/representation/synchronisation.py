@@ -120,8 +120,8 @@ def staggered_carrier(
     "Frequency offset and symbol timing recovery in flat-fading channels: a cyclostationary approach", IEEE Trans.
     Commun. 46(3), 1998). The offset, within +-``reach`` cycles a symbol, makes the product of both magnitudes
     largest; the difference of their phases tells the timing, their sum the carrier's phase. Where I and Q are
-    taken for each other, the instant lies half a symbol off. |y|^2, which :func:`symbol_timing` goes by, has no
-    line at the symbol rate here.
+    taken for each other, the instant lies half a symbol off. (In |y|^2, which :func:`symbol_timing` goes by, the
+    lines of I and Q cancel in the mean.)
     """
     length = filtered.shape[-1]
     n = torch.arange(length, device=filtered.device)

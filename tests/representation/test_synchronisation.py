@@ -9,6 +9,7 @@ from amc_xai.representation.synchronisation import (
     matched_filter,
     recover_carrier,
     sample_at,
+    staggered_carrier,
     symbol_timing,
     symbols,
     unit_power,
@@ -135,3 +136,37 @@ def test_higher_orders_find_the_carrier_of_denser_psk(name, order, snr_db):
     phase_noise = math.exp(-(order**2) * 10 ** (-snr_db / 10) / 4)
     assert line(recover_carrier(received, order)).mean() > 0.8 * phase_noise
     assert line(recover_carrier(received, 4)).mean() < 0.4 * phase_noise
+
+
+@pytest.mark.parametrize("first", [0.0, 1.3, 3.9])
+@pytest.mark.parametrize("offset", [0.0, 7e-4])
+def test_staggered_carrier_of_pure_lines_is_exact(first, offset):
+    # The square is exp(2j phase) cos(2 pi (n - first) / T), turning by twice the offset.
+    n, phase = torch.arange(1024, dtype=torch.float64), 0.4
+    beat = torch.cos(2 * math.pi * (n - first) / SPS).to(torch.complex128).sqrt()
+    frame = beat * torch.exp(1j * (phase + 2 * math.pi * offset / SPS * n))
+    found, carrier = staggered_carrier(frame.to(torch.complex64)[None], SPS, points=1 << 17)
+    assert carrier.offset.item() == pytest.approx(offset, abs=SPS / 2**18)
+    error = (found.item() - first + SPS / 4) % (SPS / 2) - SPS / 4
+    assert abs(error) < 0.02
+    # Half a symbol off, I and Q change places: the phase is a quarter turn off.
+    halves = round((found.item() - first) / (SPS / 2))
+    expected = phase + 2 * math.pi * offset * found.item() / SPS + halves * math.pi / 2
+    assert math.sin(carrier.phase.item() - expected) == pytest.approx(0, abs=0.02)
+    assert carrier.strength.item() == pytest.approx(0.5 / beat.abs().square().mean().item(), rel=0.01)
+
+
+@pytest.mark.parametrize("snr_db", [4.0, 30.0])
+def test_staggered_carrier_of_oqpsk_frames(snr_db):
+    signal, made = frames("OQPSK", 64, 2048, snr_db=snr_db, roll_off=(0.35, 0.35), random_phase=True)
+    filtered = matched_filter(signal, SPS, 0.35)
+    first, carrier = staggered_carrier(filtered, SPS, reach=0.003)
+    # In samples, modulo half a symbol: I and Q are alike. Instants drawn at random are 1.15 off.
+    error = (first - made.first_symbol + SPS / 4) % (SPS / 2) - SPS / 4
+    assert error.square().mean().sqrt() < (0.6 if snr_db < 10 else 0.35)
+    i = carrier.removed(sample_at(filtered, first, SPS, 200)).real
+    q = carrier.removed(sample_at(filtered, first + SPS / 2, SPS, 200), delay=0.5).imag
+    # Both lie on two levels: without noise |I| and |Q| would not vary at all.
+    spread = torch.cat([i, q], 1)[:, 8:-8].abs()
+    noise = 10 ** (-snr_db / 20)
+    assert (spread.std(1) / spread.mean(1)).median() < 1.2 * noise + 0.1
