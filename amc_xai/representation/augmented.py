@@ -8,17 +8,20 @@ from torch import nn
 from amc_xai.errors import UserError
 from amc_xai.representation.constellation import check_drawing, normalise_power
 from amc_xai.representation.histogram import draw_cells, gaussian_smooth, pixel_cells
-from amc_xai.representation.synchronisation import matched_filter, recover_carrier, symbols
+from amc_xai.representation.synchronisation import (
+    band_has_outside,
+    check_blind,
+    matched_filter,
+    outside_band,
+    recover_carrier,
+    symbols,
+)
 
 CHANNELS = ("trajectory", "symbols", "recovered", "recovered_8", "recovered_16", "differential", "residual")
 # The order of the power that each of these takes the carrier out by.
 RECOVERY = {"recovered": 4, "recovered_8": 8, "recovered_16": 16}
-# The residual keeps frequencies beyond this many symbol rates: past the widest signal, roll-off 1 included.
-OUT_OF_BAND = 1.2
 TRAJECTORY_EXTENT = 3.0
 SYMBOL_EXTENT = 2.0
-# The sixteenth power of a larger offset would turn by more than half a cycle a symbol.
-MAX_REACH = 1 / 32
 # log10 of the residual's amplitude at the centre and at the edge of its picture.
 RESIDUAL_DECADES = (-3.0, 1.0)
 
@@ -68,9 +71,8 @@ class Augmented(nn.Module):
                 f"there is no channel {unknown[0]!r}" if unknown else "name each channel once, and at least one"
             )
             raise UserError(f"representation.channels: {wrong}; choose from {', '.join(CHANNELS)}")
-        if samples_per_symbol < 2:
-            raise UserError(f"representation.samples_per_symbol must be 2 or more, not {samples_per_symbol:g}")
-        if "residual" in channels and OUT_OF_BAND / samples_per_symbol >= 0.5:
+        check_blind(samples_per_symbol, carrier_reach)
+        if "residual" in channels and not band_has_outside(samples_per_symbol):
             raise UserError(
                 f"representation.channels: at {samples_per_symbol:g} samples a symbol the signal fills the band, "
                 "so residual has nothing to draw; leave it out"
@@ -78,11 +80,6 @@ class Augmented(nn.Module):
         self.image_size = image_size
         self.channels = tuple(channels)
         self.samples_per_symbol = samples_per_symbol
-        if not 0 < carrier_reach <= MAX_REACH:
-            raise UserError(
-                f"representation.carrier_reach must lie above 0 and up to {MAX_REACH:g} cycles a symbol, "
-                f"not {carrier_reach:g}"
-            )
         self.roll_off = roll_off
         self.carrier_reach = carrier_reach
         self.log = log
@@ -115,9 +112,7 @@ class Augmented(nn.Module):
         return {name: found[name] for name in self.channels}
 
     def _residual(self, frame: torch.Tensor) -> torch.Tensor:
-        outside = torch.fft.fftfreq(frame.shape[-1], device=frame.device).abs() > (
-            OUT_OF_BAND / self.samples_per_symbol
-        )
+        outside = outside_band(frame.shape[-1], self.samples_per_symbol, frame.device)
         residual = torch.fft.ifft(torch.fft.fft(frame) * outside)
         amplitude = residual.abs()
         low, high = RESIDUAL_DECADES

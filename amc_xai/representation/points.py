@@ -7,11 +7,13 @@ import torch
 from torch import nn
 
 from amc_xai.errors import UserError
-from amc_xai.representation.augmented import MAX_REACH, OUT_OF_BAND
 from amc_xai.representation.constellation import normalise_power
 from amc_xai.representation.synchronisation import (
+    band_has_outside,
+    check_blind,
     find_carrier,
     matched_filter,
+    outside_band,
     sample_at,
     staggered_carrier,
     symbol_timing,
@@ -73,17 +75,11 @@ class Points(nn.Module):
         if unknown or not groups or len(set(groups)) < len(groups):
             wrong = f"there is no group {unknown[0]!r}" if unknown else "name each group once, and at least one"
             raise UserError(f"representation.groups: {wrong}; choose from {', '.join(GROUPS)}")
-        if samples_per_symbol < 2:
-            raise UserError(f"representation.samples_per_symbol must be 2 or more, not {samples_per_symbol:g}")
-        if "noise" in groups and OUT_OF_BAND / samples_per_symbol >= 0.5:
+        check_blind(samples_per_symbol, carrier_reach)
+        if "noise" in groups and not band_has_outside(samples_per_symbol):
             raise UserError(
                 f"representation.groups: at {samples_per_symbol:g} samples a symbol the signal fills the band, so "
                 "noise can't be told; leave it out"
-            )
-        if not 0 < carrier_reach <= MAX_REACH:
-            raise UserError(
-                f"representation.carrier_reach must lie above 0 and up to {MAX_REACH:g} cycles a symbol, "
-                f"not {carrier_reach:g}"
             )
         self.groups = tuple(groups)
         self.samples_per_symbol = samples_per_symbol
@@ -118,7 +114,7 @@ class Points(nn.Module):
     def _noise(self, frame: torch.Tensor) -> torch.Tensor:
         """Variance (B, 1) of the noise in a sample, by the spectrum beyond the signal's band."""
         length = frame.shape[-1]
-        outside = torch.fft.fftfreq(length, device=frame.device).abs() > OUT_OF_BAND / self.samples_per_symbol
+        outside = outside_band(length, self.samples_per_symbol, frame.device)
         # A frame's hard ends would spill the signal over the whole band, which at 30 dB is half a dB of noise.
         ends = (torch.arange(length, device=frame.device) + 0.5) / (TAPER * length)
         taper = torch.sin(math.pi / 2 * torch.minimum(ends, ends.flip(0)).clamp(max=1)).square()

@@ -5,7 +5,34 @@ from typing import NamedTuple
 
 import torch
 
+from amc_xai.errors import UserError
 from amc_xai.signal.filters import root_raised_cosine_taps
+
+# Beyond this many symbol rates there is no signal: past the widest one, roll-off 1 included.
+OUT_OF_BAND = 1.2
+# The sixteenth power of a larger offset would turn by more than half a cycle a symbol.
+MAX_REACH = 1 / 32
+
+
+def check_blind(samples_per_symbol: float, carrier_reach: float) -> None:
+    """Raise UserError unless frames can be synchronised with these values."""
+    if samples_per_symbol < 2:
+        raise UserError(f"representation.samples_per_symbol must be 2 or more, not {samples_per_symbol:g}")
+    if not 0 < carrier_reach <= MAX_REACH:
+        raise UserError(
+            f"representation.carrier_reach must lie above 0 and up to {MAX_REACH:g} cycles a symbol, "
+            f"not {carrier_reach:g}"
+        )
+
+
+def band_has_outside(samples_per_symbol: float) -> bool:
+    """Whether the sampled band is wider than the signal's."""
+    return OUT_OF_BAND / samples_per_symbol < 0.5
+
+
+def outside_band(length: int, samples_per_symbol: float, device: torch.device) -> torch.Tensor:
+    """Which bins (``length``,) of a frame's spectrum lie outside the signal's band."""
+    return torch.fft.fftfreq(length, device=device).abs() > OUT_OF_BAND / samples_per_symbol
 
 
 def matched_filter(
