@@ -33,8 +33,8 @@ GROUPS = (*RECOVERY, "staggered", "differential", "amplitude", "noise")
 LEAST_SIGNAL = 0.05
 # Share of a frame over which its beginning and its end fade before the noise is measured.
 TAPER = 0.05
-# dB of Es/N0 that become -1, 0 and 1; beyond -2 and 3 nothing more is told.
-MIDDLE_DB, SPAN_DB = 15.0, 10.0
+# Es/N0 of 15 dB becomes 0 and 10 dB more are 1; above 45 dB nothing more is told.
+MIDDLE_DB, SPAN_DB, HIGHEST = 15.0, 10.0, 3.0
 
 
 class Points(nn.Module):
@@ -146,7 +146,7 @@ class Points(nn.Module):
         if group == "amplitude":
             return [z.abs()]
         ratio = 10 * torch.log10(signal.clamp(min=1e-12) / noise.clamp(min=1e-12))
-        return [((ratio - MIDDLE_DB) / SPAN_DB).clamp(-2, 3)]
+        return [((ratio - MIDDLE_DB) / SPAN_DB).clamp(max=HIGHEST)]
 
 
 def _names(group: str) -> tuple[str, ...]:

@@ -107,6 +107,13 @@ def test_a_frame_depends_on_itself_alone_and_not_on_its_scale():
     torch.testing.assert_close(points(1000 * iq), points(iq), atol=1e-3, rtol=0)
 
 
+def test_noise_is_told_down_to_what_few_symbols_can_tell():
+    found = [
+        channels(Points(), frames("QPSK", 200, snr_db))["noise"].mean() for snr_db in (-10.0, -6.0, 0.0, 60.0)
+    ]
+    assert found[0] < found[1] - 0.1 < found[2] - 0.5 and found[3] == 3
+
+
 def test_silence_stays_finite():
     assert Points()(torch.zeros(2, 2, 64)).isfinite().all()
 
