@@ -49,7 +49,7 @@ class PointSet(nn.Module):
         drop_rate: float = 0.0,
     ):
         super().__init__()
-        channels, _ = sequence_shape(input_shape, "point_set")
+        channels, _ = sequence_shape(input_shape, "point_set", advised="points")
         for key, value, least in (
             ("width", width, 1), ("hidden", hidden, 1), ("blocks", blocks, 1), ("octaves", octaves, 0),
             ("features", features, 1),

@@ -9,9 +9,9 @@ from amc_xai.errors import UserError
 
 
 def sequence_shape(
-    input_shape: tuple, name: str, channels: int | None = None, shortest: int = 1
+    input_shape: tuple, name: str, channels: int | None = None, shortest: int = 1, advised: str = "iq"
 ) -> tuple[int, int]:
-    """(C, L) of the sequences that ``backbone=name`` is given.
+    """(C, L) of the sequences that ``backbone=name`` is given; ``advised`` is the representation made for it.
 
     Raises:
         UserError: if the representation gives images or pairs, if the network needs another number of
@@ -20,12 +20,12 @@ def sequence_shape(
     if len(input_shape) == 2 and not isinstance(input_shape[0], int):
         raise UserError(
             f"backbone: {name} takes sequences, but this representation gives an image and a sequence; choose "
-            "representation=iq, or join two networks with backbone=fusion"
+            f"representation={advised}, or join two networks with backbone=fusion"
         )
     if len(input_shape) != 2:
         raise UserError(
             f"backbone: {name} takes sequences, but this representation gives images of shape "
-            f"{tuple(input_shape)}; choose a sequence representation such as representation=iq"
+            f"{tuple(input_shape)}; choose a sequence representation such as representation={advised}"
         )
     width, length = input_shape
     if channels is not None and width != channels:

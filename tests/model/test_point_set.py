@@ -46,7 +46,9 @@ def test_a_frame_of_any_number_of_points_is_taken(network):
 
 
 def test_what_it_cannot_take():
-    with pytest.raises(UserError, match=r"backbone: point_set takes sequences, .* images of shape \(1, 64, 64\)"):
+    with pytest.raises(
+        UserError, match=r"backbone: point_set takes sequences, .*\(1, 64, 64\); .*representation=points$"
+    ):
         PointSet((1, 64, 64))
     for key in ("width", "hidden", "blocks", "features"):
         with pytest.raises(UserError, match=rf"backbone.{key} must be 1 or more, not 0"):

@@ -166,7 +166,8 @@ def test_staggered_carrier_of_oqpsk_frames(snr_db):
     assert error.square().mean().sqrt() < (0.6 if snr_db < 10 else 0.35)
     i = carrier.removed(sample_at(filtered, first, SPS, 200)).real
     q = carrier.removed(sample_at(filtered, first + SPS / 2, SPS, 200), delay=0.5).imag
-    # Both lie on two levels: without noise |I| and |Q| would not vary at all.
+    # Both lie on two levels: without noise |I| and |Q| would not vary at all. An eighth of a turn off, they spread
+    # by 0.72 of their mean at 4 dB and by 0.65 at 30 dB.
     spread = torch.cat([i, q], 1)[:, 8:-8].abs()
     noise = 10 ** (-snr_db / 20)
-    assert (spread.std(1) / spread.mean(1)).median() < 1.2 * noise + 0.1
+    assert (spread.std(1) / spread.mean(1)).median() < 0.95 * noise + 0.04
