@@ -24,8 +24,9 @@ from amc_xai.files import replacing
 from amc_xai.perturbation import PerturbationPlan
 from amc_xai.progress import progress
 from amc_xai.report import Gallery
+from amc_xai.tasks.gallery import make_plain_gallery
+from amc_xai.tasks.perturbing import view_of
 from amc_xai.tasks.refitting import fit_random_masks, fit_shuffled_labels
-from amc_xai.tasks.scoring import make_plain_gallery, view_of
 from amc_xai.tasks.workbench import Workbench
 
 log = logging.getLogger(__name__)

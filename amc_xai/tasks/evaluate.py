@@ -1,7 +1,8 @@
 """``task=evaluate``: test a checkpoint on one part of its data, or on other data."""
 
 from amc_xai.parts import Parts
-from amc_xai.tasks.scoring import report, test
+from amc_xai.tasks.reporting import report
+from amc_xai.tasks.testing import test
 from amc_xai.tasks.workbench import Workbench
 
 

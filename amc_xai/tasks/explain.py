@@ -2,7 +2,9 @@
 
 from amc_xai.parts import Parts
 from amc_xai.tasks.attributing import explain_by_attribution
-from amc_xai.tasks.scoring import explain, report, test
+from amc_xai.tasks.explaining import explain
+from amc_xai.tasks.reporting import report
+from amc_xai.tasks.testing import test
 from amc_xai.tasks.workbench import Workbench
 
 

@@ -13,21 +13,20 @@ from amc_xai.explain import (
     write_perturbed_confusions,
     write_pis_csv,
 )
-from amc_xai.perturbation import DoesNotApply, PerturbationPlan, SymbolInstants, Transitions, View, whole_instants
-from amc_xai.perturbation.selectors import Selector
+from amc_xai.perturbation import PerturbationPlan, SymbolInstants, Transitions, View, whole_instants
 from amc_xai.progress import progress
 from amc_xai.tasks.workbench import Workbench
 
 
-def score_perturbations(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray, view_of) -> PisResult:
+def score_perturbations(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray) -> PisResult:
     """Score the plan on these frames; leaves ``pis.csv``, its tables by class and SNR, and the confusions.
 
-    ``view_of(bench, iq, indices)`` makes the view of a batch. The first process scores all frames.
+    The first process scores all frames.
     """
     loader = bench.evaluation_batches(indices)
     result = perturbation_scores(
         bench.classifier.network,
-        views(bench, progress(loader, "perturbing", 0, len(loader)), indices, view_of),
+        views(bench, progress(loader, "perturbing", 0, len(loader)), indices),
         plan.chosen(),
         (plan.operator_name, plan.operator),
         plan.fractions,
@@ -56,7 +55,7 @@ def write_scores(bench: Workbench, plan: PerturbationPlan, result: PisResult) ->
             write_grouped_csv(rows, by, folder / file)
 
 
-def views(bench: Workbench, batches, indices: np.ndarray, view_of) -> Iterator[tuple]:
+def views(bench: Workbench, batches, indices: np.ndarray) -> Iterator[tuple]:
     """Each batch as a perturbation sees it, with its labels."""
     done = 0
     for batch in batches:
@@ -64,6 +63,27 @@ def views(bench: Workbench, batches, indices: np.ndarray, view_of) -> Iterator[t
         iq = batch.iq.to(bench.accelerator.device)
         yield view_of(bench, iq, indices[done : done + size]), batch.modulation, batch.snr
         done += size
+
+
+def gives_pictures(bench: Workbench) -> bool:
+    """Whether the source yields pictures: they can be masked, but their points and samples aren't known."""
+    return hasattr(bench.source, "image_shape")
+
+
+@torch.no_grad()
+def view_of(bench: Workbench, iq: torch.Tensor, indices: np.ndarray | None = None) -> View:
+    """Frames (B, 2, L) with their images and the pixels of their points.
+
+    With ``indices``, their places in the source, also the symbol instants where a selector asks for them.
+    """
+    representation = bench.classifier.representation
+    if gives_pictures(bench):
+        return View(None, representation(iq), list(representation.channels))
+    cells = representation.cells(iq)
+    # A perturbation of pixels leaves a sequence that goes with them as it is.
+    sequence = representation.sequence_of(iq) if hasattr(representation, "sequence_of") else None
+    instants = None if indices is None else known_instants(bench, indices)
+    return View(iq, representation.draw(cells), list(representation.channels), cells, instants, sequence=sequence)
 
 
 def known_instants(bench: Workbench, indices: np.ndarray) -> torch.Tensor | None:
@@ -76,20 +96,3 @@ def known_instants(bench: Workbench, indices: np.ndarray) -> torch.Tensor | None
         return None
     instants = whole_instants(bench.source.symbol_instants(indices), bench.source.frame_length)
     return instants.to(bench.accelerator.device)
-
-
-def gallery_masks(plan: PerturbationPlan, view: View, fraction: float, seed: int) -> dict[str, np.ndarray]:
-    """Per selector its mask bool (B, C, H, W) in all channels that it applies to."""
-    return {name: _everywhere(plan, selector, view, fraction, seed) for name, selector in plan.chosen().items()}
-
-
-def _everywhere(plan: PerturbationPlan, selector: Selector, view: View, fraction: float, seed: int) -> np.ndarray:
-    generator = torch.Generator().manual_seed(seed)
-    mask = torch.zeros(view.image.shape, dtype=torch.bool, device=view.image.device)
-    for channel in plan.channels or view.channels:
-        try:
-            mask |= selector.mask(view, channel, fraction, generator)
-        except DoesNotApply:
-            if plan.channels is not None:
-                raise
-    return mask.cpu().numpy()

@@ -10,7 +10,9 @@ from amc_xai.model.size import write_model_card
 from amc_xai.parts import Parts
 from amc_xai.progress import progress
 from amc_xai.search import job_trial
-from amc_xai.tasks.scoring import explain, report, test
+from amc_xai.tasks.explaining import explain
+from amc_xai.tasks.reporting import report
+from amc_xai.tasks.testing import test
 from amc_xai.tasks.workbench import Workbench, device_text
 from amc_xai.tracking import NoTracker
 from amc_xai.training import load_checkpoint, mean_batches, parameter_groups, train

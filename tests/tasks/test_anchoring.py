@@ -15,7 +15,7 @@ from amc_xai.limits import anchor_decisions
 from amc_xai.parts import make_parts
 from amc_xai.report.anchors import read_anchors
 from amc_xai.report.figures import build_figures
-from amc_xai.tasks import anchoring, scoring
+from amc_xai.tasks import anchoring, reporting, testing
 from amc_xai.tasks import limits as limits_task
 from amc_xai.tasks.workbench import Workbench, relabel
 
@@ -61,7 +61,7 @@ def test_a_run_leaves_what_the_methods_reach_on_its_own_test_frames(tmp_path, mo
     monkeypatch.setattr(anchoring, "BATCH", 5)  # more than one batch, and a last one that isn't full
     bench = Workbench.build(parts_of(tmp_path / "run"))
     assert len(bench.split.test) == 36
-    scoring.test(bench, bench.split.test)
+    testing.test(bench, bench.split.test)
     rows = read_anchors(tmp_path / "run" / "anchors.csv")
     expected = counted(bench.source, bench.split.test, bench.source.snrs)
     assert {(row["snr"], row["method"]) for row in rows} == set(expected)
@@ -80,7 +80,7 @@ def test_a_run_leaves_what_the_methods_reach_on_its_own_test_frames(tmp_path, mo
 def test_the_figure_and_the_page_of_a_run_show_them(tmp_path):
     folder = tmp_path / "run"
     bench = Workbench.build(parts_of(folder))
-    scoring.report(bench, scoring.test(bench, bench.split.test))
+    reporting.report(bench, testing.test(bench, bench.split.test))
     rows = read_anchors(folder / "anchors.csv")
     figure = dict(build_figures(folder))["accuracy_by_snr"]
     axes = dict(zip(("modulation", "snr", "joint"), figure.axes, strict=True))
@@ -94,7 +94,7 @@ def test_the_figure_and_the_page_of_a_run_show_them(tmp_path):
 def test_the_part_that_is_tested_is_the_part_that_is_counted(tmp_path):
     bench = Workbench.build(parts_of(tmp_path / "run"))
     few = bench.split.validation[bench.source.snr_index[bench.split.validation] == 0][:7]
-    scoring.test(bench, few)
+    testing.test(bench, few)
     rows = read_anchors(tmp_path / "run" / "anchors.csv")
     assert {(row["snr"], row["frames"]) for row in rows} == {(2.0, 7.0)}
     expected = counted(bench.source, few, bench.source.snrs)
@@ -135,7 +135,7 @@ def test_labels_of_a_checkpoint_with_more_classes(tmp_path):
 )
 def test_none_where_they_do_not_apply(tmp_path, override, has_limit):
     bench = Workbench.build(parts_of(tmp_path / "run", override))
-    scoring.report(bench, scoring.test(bench, bench.split.test))
+    reporting.report(bench, testing.test(bench, bench.split.test))
     assert (tmp_path / "run" / "report.html").is_file()
     assert (tmp_path / "run" / "limits.csv").exists() == has_limit
     assert not (tmp_path / "run" / "anchors.csv").exists()
@@ -146,7 +146,7 @@ def test_none_for_frames_that_are_not_synthetic(tmp_path, store):
     with initialize_config_dir(config_folder(), job_name="amc_xai"):
         cfg = compose("config", given)
     bench = Workbench.build(make_parts(cfg, tmp_path, given))
-    scoring.test(bench, np.arange(8))
+    testing.test(bench, np.arange(8))
     assert (tmp_path / "metrics.json").is_file()
     assert not (tmp_path / "anchors.csv").exists()
 
@@ -154,10 +154,10 @@ def test_none_for_frames_that_are_not_synthetic(tmp_path, store):
 def test_a_later_test_in_the_same_folder_leaves_none_of_other_frames(tmp_path):
     folder = tmp_path / "run"
     bench = Workbench.build(parts_of(folder))
-    scoring.test(bench, bench.split.test)
+    testing.test(bench, bench.split.test)
     assert {"limits.csv", "anchors.csv"} <= {path.name for path in folder.iterdir()}
     bench = Workbench.build(parts_of(folder, "dataset.channel.multipath=rayleigh"))
-    scoring.test(bench, bench.split.test)
+    testing.test(bench, bench.split.test)
     assert not {"limits.csv", "anchors.csv"} & {path.name for path in folder.iterdir()}
 
 
@@ -168,7 +168,7 @@ def test_a_run_does_not_fail_for_want_of_them(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(anchoring, "anchor_decisions", broken)
     bench = Workbench.build(parts_of(tmp_path / "run"))
     with caplog.at_level(logging.INFO):
-        assert "share_of_limit" in scoring.test(bench, bench.split.test)
+        assert "share_of_limit" in testing.test(bench, bench.split.test)
     assert "no classical methods are shown beside the result: no such operator" in caplog.text
     assert (tmp_path / "run" / "limits.csv").is_file()
     assert not (tmp_path / "run" / "anchors.csv").exists()
@@ -177,5 +177,5 @@ def test_a_run_does_not_fail_for_want_of_them(tmp_path, monkeypatch, caplog):
 def test_only_the_main_process_leaves_them(tmp_path, monkeypatch):
     bench = Workbench.build(parts_of(tmp_path / "run"))
     monkeypatch.setattr(type(bench.accelerator), "is_main_process", property(lambda self: False))
-    scoring.test(bench, bench.split.test)
+    testing.test(bench, bench.split.test)
     assert not list((tmp_path / "run").iterdir())

@@ -12,7 +12,7 @@ from amc_xai.data import Synthetic
 from amc_xai.evaluation import read_limits
 from amc_xai.parts import make_parts
 from amc_xai.tasks import limits as limits_task
-from amc_xai.tasks import scoring
+from amc_xai.tasks import reporting, testing
 from amc_xai.tasks.ceiling import limit_settings, limits_of_run
 from amc_xai.tasks.provenance import sha256_of
 from amc_xai.tasks.workbench import Workbench
@@ -48,8 +48,8 @@ def test_settings_follow_the_frames_at_hand():
 def test_a_test_carries_the_share_of_the_limit_and_where_it_comes_from(tmp_path):
     parts = parts_of(tmp_path / "run")
     bench = Workbench.build(parts)
-    values = scoring.test(bench, bench.split.test)
-    scoring.report(bench, values)
+    values = testing.test(bench, bench.split.test)
+    reporting.report(bench, values)
     folder = tmp_path / "run"
     limits = read_limits(folder / "limits.csv")
     possible = np.mean([row["joint_accuracy"] for row in limits.values()])
@@ -63,7 +63,7 @@ def test_a_test_carries_the_share_of_the_limit_and_where_it_comes_from(tmp_path)
     (folder / "checkpoints").mkdir()
     (folder / "checkpoints" / "best.pt").write_bytes(b"abc")
     (folder / "history.jsonl").write_text('{"epoch": 0, "seconds": 1.5}\n{"epoch": 1, "seconds": 2.0}\n')
-    scoring.test(bench, bench.split.test)
+    testing.test(bench, bench.split.test)
     origin = json.loads((folder / "provenance.json").read_text())
     assert origin["checkpoint_sha256"] == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert origin["training_seconds"] == 3.5
@@ -90,7 +90,7 @@ def test_a_run_without_a_known_limit_goes_on(tmp_path, caplog, source, words):
 
 def test_limits_none_leaves_them_out(tmp_path):
     bench = Workbench.build(parts_of(tmp_path / "run", "limits=none"))
-    assert "share_of_limit" not in scoring.test(bench, bench.split.test)
+    assert "share_of_limit" not in testing.test(bench, bench.split.test)
     assert not (tmp_path / "run" / "limits.csv").exists()
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from amc_xai.explain import read_pis_csv
-from amc_xai.tasks.scoring import explain
+from amc_xai.tasks.explaining import explain
 
 FRACTIONS = (0.01, 0.02, 0.05)
 
