@@ -14,10 +14,10 @@ from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 
 from amc_xai.files import replacing
-from amc_xai.search.storage import lost
+from amc_xai.search.storage import FAILURE, given_up, lost, times_lost
 
 log = logging.getLogger(__name__)
-NOTES = ("pruned_epoch", "failure", "repeats")
+NOTES = ("pruned_epoch", FAILURE, "repeats")
 
 
 def write_outcome(
@@ -100,8 +100,10 @@ def write_table(study: optuna.Study, path: Path, objectives: list[str]) -> None:
         table.writerow(["number", "state", *objectives, "epochs", "seconds", *NOTES, *names])
         for trial in trials:
             notes = {name: trial.user_attrs.get(name, "") for name in NOTES}
-            if trial.number in gone and not notes["failure"]:
-                notes["failure"] = f"lost with its worker; trial {gone[trial.number]} runs it again"
+            if trial.state == TrialState.FAIL and not notes[FAILURE]:
+                again = gone.get(trial.number)  # never trial 0
+                what = f"trial {again} runs it again" if again else given_up(times_lost(trials, trial.number))
+                notes[FAILURE] = f"lost with its worker; {what}"
             values = trial.values if trial.values is not None else [""] * len(study.directions)
             seconds = f"{trial.duration.total_seconds():.1f}" if trial.duration else ""
             cells = [trial.number, trial.state.name.lower(), *values, trial.last_step or "", seconds]

@@ -25,6 +25,7 @@ class StudySweeper(OptunaSweeper):
         pruner: DictConfig | None,
         heartbeat: int,
         grace: int,
+        max_repeats: int,
         wait_for_others: bool,
     ) -> None:
         from amc_xai.search.sweeper import StudySweeperImpl
@@ -38,7 +39,7 @@ class StudySweeper(OptunaSweeper):
         # The pruner is built in the job, which reports to it; see amc_xai.search.job.
         self.sweeper = StudySweeperImpl(
             make_sampler, sampler.get("seed"), direction, storage, study_name, n_trials, n_jobs, max_failure_rate,
-            custom_search_space, params, heartbeat, grace, wait_for_others,
+            custom_search_space, params, heartbeat, grace, max_repeats, wait_for_others,
         )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -22,13 +23,17 @@ from amc_xai.errors import UserError
 
 log = logging.getLogger(__name__)
 REPEATS = "repeats"  # user attribute: the number of the lost trial that this one runs again
+FAILURE = "failure"  # user attribute: why a trial failed; one that was lost with its worker has none
 
 
-def open_storage(url: str | None, heartbeat: int | None = None, grace: int | None = None) -> RDBStorage:
+def open_storage(
+    url: str | None, heartbeat: int | None = None, grace: int | None = None, max_repeats: int | None = None
+) -> RDBStorage:
     """Open the study's database; a SQLite file is made with its folder.
 
     ``heartbeat`` and ``grace`` are seconds: how often a controller says that its trials live, and the silence
     after which :func:`revive` takes one for lost. The database's clock counts, so machines need not agree.
+    A trial that was lost ``max_repeats`` times more after its first loss doesn't run again; None = without end.
 
     Raises:
         UserError: for anything but a SQLite or PostgreSQL URL, and for a database that can't be opened.
@@ -58,7 +63,7 @@ def open_storage(url: str | None, heartbeat: int | None = None, grace: int | Non
                     engine_kwargs=arguments,
                     heartbeat_interval=heartbeat,
                     grace_period=grace,
-                    heartbeat_stale_trial_callback=run_again if heartbeat else None,
+                    heartbeat_stale_trial_callback=partial(repeat_lost, most=max_repeats) if heartbeat else None,
                 )
         except (SQLAlchemyError, ImportError, RuntimeError) as error:
             # Two controllers that find an empty database both make its tables; the second one looks again.
@@ -100,9 +105,38 @@ def study_lock(storage: RDBStorage, study_name: str) -> Iterator[None]:
 
 
 def run_again(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Put the parameters of a lost trial at the head of the queue."""
+    """Put the parameters of an ended trial at the head of the queue."""
     study.enqueue_trial(trial.params, user_attrs={REPEATS: trial.number})
-    log.warning("trial %d was lost with its worker; its parameters run again", trial.number)
+
+
+def repeat_lost(study: optuna.Study, trial: FrozenTrial, most: int | None) -> None:
+    """Let a lost trial run again, unless these parameters were lost more than ``most`` times.
+
+    What kills its controller each time, for its memory say, would otherwise keep the study from its end.
+    """
+    times = times_lost(study.get_trials(deepcopy=False), trial.number)
+    if most is None or times <= most:
+        run_again(study, trial)
+        log.warning("trial %d was lost with its worker; its parameters run again", trial.number)
+    else:
+        log.warning("trial %d was lost with its worker; %s", trial.number, given_up(times))
+
+
+def times_lost(trials: list[FrozenTrial], number: int | None) -> int:
+    """How often the parameters of this trial were lost with their worker, this trial included.
+
+    A trial that fell silent has no ``FAILURE``; one that the user interrupted has, and isn't counted.
+    """
+    times = 0
+    while number is not None:
+        attributes = trials[number].user_attrs
+        times += trials[number].state == TrialState.FAIL and FAILURE not in attributes
+        number = attributes.get(REPEATS)
+    return times
+
+
+def given_up(times: int) -> str:
+    return f"its parameters, lost {times} {'time' if times == 1 else 'times'}, don't run again"
 
 
 def revive(study: optuna.Study, storage: RDBStorage) -> None:

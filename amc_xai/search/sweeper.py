@@ -24,7 +24,9 @@ from amc_xai.errors import UserError
 from amc_xai.search.launch import Launcher, NothingToTell, failure, first_line
 from amc_xai.search.outcome import describe, write_outcome
 from amc_xai.search.pruning import check_direction
+from amc_xai.search.settings import check_settings, raise_logged
 from amc_xai.search.storage import (
+    FAILURE,
     close_storage,
     open_storage,
     revive,
@@ -34,7 +36,6 @@ from amc_xai.search.storage import (
 )
 
 log = logging.getLogger(__name__)
-FAILURE = "failure"  # user attribute: why a trial failed
 
 
 class StudySweeperImpl(OptunaSweeperImpl):
@@ -42,8 +43,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
 
     ``n_trials`` is the whole study's: what it holds already, finished or running elsewhere, counts. A trial's
     folder is its number. ``heartbeat`` and ``grace`` (seconds) tell a lost trial from a slow one, and a lost one
-    runs again. ``wait_for_others``: stay until the trials of other controllers are over, to run again what they
-    lose; without it stay ``grace`` seconds, which is enough to find what is lost already.
+    runs again, ``max_repeats`` times at most. ``wait_for_others``: stay until the trials of other controllers are
+    over, to run again what they lose; without it stay ``grace`` seconds, enough to find what is lost already.
     """
 
     def __init__(
@@ -60,19 +61,10 @@ class StudySweeperImpl(OptunaSweeperImpl):
         params: Any,
         heartbeat: int,
         grace: int,
+        max_repeats: int,
         wait_for_others: bool,
     ) -> None:
-        rules = {
-            "study_name": (bool(study_name), "must be the study's name, such as my_search"),
-            "n_trials": (n_trials >= 1, f"must be 1 or more, not {n_trials}"),
-            "n_jobs": (n_jobs >= 1, f"must be 1 or more, not {n_jobs}"),
-            "max_failure_rate": (0 <= max_failure_rate <= 1, f"must lie in [0, 1], not {max_failure_rate}"),
-            "heartbeat": (heartbeat >= 1, f"must be 1 second or more, not {heartbeat}"),
-            "grace": (grace > heartbeat, f"must be longer than heartbeat ({heartbeat} seconds), not {grace}"),
-        }
-        for key, (holds, rule) in rules.items():
-            if not holds:
-                raise_logged(f"hydra.sweeper.{key} {rule}")
+        check_settings(study_name, n_trials, n_jobs, max_failure_rate, heartbeat, grace, max_repeats)
         sampler = make_sampler()
         super().__init__(
             sampler, direction, storage, study_name, n_trials, n_jobs, max_failure_rate, custom_search_space,
@@ -80,6 +72,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         )  # fmt: skip
         self.make_sampler, self.seed, self.budget, self.url = make_sampler, seed, n_trials, storage
         self.heartbeat, self.grace, self.wait_for_others = heartbeat, grace, wait_for_others
+        self.max_repeats = max_repeats
         self.trials: list[Trial] = []
         self.claim = ExitStack()
         self.awaited: set[int] = set()
@@ -94,7 +87,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         """
         try:
             check_direction(OmegaConf.to_container(self.config.hydra.sweeper).get("pruner"), self._directions())
-            self.storage = open_storage(self.url, self.heartbeat, self.grace)
+            self.storage = open_storage(self.url, self.heartbeat, self.grace, self.max_repeats)
         except UserError as error:
             raise_logged(str(error))
         Path(self.sweep_dir).mkdir(parents=True, exist_ok=True)
@@ -254,9 +247,3 @@ class StudySweeperImpl(OptunaSweeperImpl):
             last = f"; the last one: {reasons[-1]}" if reasons else ""
             raise_logged(f"no trial of study {self.study_name} completed (see {folder / 'trials.csv'}){last}")
         log.info("the study's table, figures and best settings are in %s; %s", folder, made)
-
-
-def raise_logged(sentence: str) -> None:
-    """Log and raise: outside a job nobody else prints the sentence."""
-    log.error("%s", sentence)
-    raise UserError(sentence)

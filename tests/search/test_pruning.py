@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from amc_xai.errors import UserError
 from amc_xai.search import job
-from amc_xai.search.pruning import check_direction
+from amc_xai.search.pruning import AnyOf, check_direction
 
 PRUNERS = Path(__file__).parents[2] / "conf/hydra/sweeper/pruner"
 
@@ -123,6 +123,20 @@ def test_the_default_pruner_is_both(run):
     for search in ("architecture", "optimizer", "representation"):
         defaults = OmegaConf.load(PRUNERS.parents[2] / f"hparams_search/{search}.yaml").defaults
         assert {"override /hydra/sweeper/pruner": "hyperband_threshold"} in defaults
+
+
+@pytest.mark.parametrize("strict_first", [True, False])
+def test_each_pruner_of_several_is_asked_whatever_the_others_say(study, strict_first):
+    """Hyperband writes down the rung that a trial reached; it compares later trials with those written down."""
+    strict = optuna.pruners.ThresholdPruner(lower=0.5)
+    hyperband = configured("hyperband", 9)
+    both = AnyOf([strict, hyperband] if strict_first else [hyperband, strict])
+    while bracket(9, (number := study.ask().number)):
+        study.tell(number, 0.0)
+    mine = job.JobTrial("", "ended", number, both)
+    for epoch in (1, 2, 3):
+        assert mine.report(epoch, 0.1 * epoch)
+    assert study.trials[number].system_attrs["completed_rung_0"] == pytest.approx(0.3)
 
 
 def test_a_study_of_two_objectives_is_not_pruned(study):

@@ -9,6 +9,7 @@ import psutil
 import pytest
 import torch
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import text
 
 from amc_xai.search.storage import Heartbeat, close_storage, open_storage, run_again
 from amc_xai.tasks import train as train_task
@@ -142,6 +143,7 @@ def test_a_search_in_which_all_fail_ends_in_one_sentence(amc, tmp_path, capsys, 
         ("hydra.sweeper.n_trials=0", "hydra.sweeper.n_trials must be 1 or more, not 0"),
         ("hydra.sweeper.storage=null", "hydra.sweeper.storage must be the URL of a database"),
         ("hydra.sweeper.storage='sqlite://'", "hydra.sweeper.storage must name a file"),
+        ("hydra.sweeper.max_repeats=-1", "hydra.sweeper.max_repeats must be 0 or more, not -1"),
         ("hydra.sweeper.grace=5", "hydra.sweeper.grace must be longer than heartbeat"),
         (
             "hydra.sweeper.direction=minimize",
@@ -189,6 +191,30 @@ def test_a_controller_that_was_taken_for_lost_goes_on_without_that_result(amc, t
     assert [t.state for t in trials] == [TrialState.COMPLETE, TrialState.FAIL] + [TrialState.COMPLETE] * 2
     assert trials[2].params == trials[1].params and trials[2].user_attrs["repeats"] == 1
     assert "trial 1 was taken for lost" in capsys.readouterr().out
+
+
+def test_a_trial_that_kills_its_controller_each_time_does_not_hold_the_study(amc, tmp_path, quick):
+    # Twice its controller fell silent in mid-trial, long ago; one repetition is allowed.
+    storage = open_storage(f"sqlite:///{tmp_path}/multirun/deadly.db")
+    study = optuna.create_study(study_name="deadly", storage=storage, direction="maximize")
+    study.enqueue_trial({"optimizer.lr": 0.001})
+    for _ in range(2):
+        number = study.ask({"optimizer.lr": optuna.distributions.FloatDistribution(1e-5, 1e-2, log=True)}).number
+        storage.record_heartbeat(study.trials[number]._trial_id)
+        if number == 0:
+            study.tell(0, state=TrialState.FAIL)
+            run_again(study, study.trials[0])
+    with storage.engine.begin() as connection:
+        connection.execute(text("UPDATE trial_heartbeats SET heartbeat = datetime(heartbeat, '-1 hours')"))
+    close_storage(storage)
+    quick(float)
+    assert amc(*search("deadly", 3), "hydra.sweeper.max_repeats=1") == 0
+    trials = trials_of(tmp_path, "deadly")
+    assert [t.state for t in trials] == [TrialState.FAIL] * 2 + [TrialState.COMPLETE] * 2
+    rows = table(tmp_path, "deadly")
+    assert rows[0]["failure"] == "lost with its worker; trial 1 runs it again"
+    assert rows[1]["failure"] == "lost with its worker; its parameters, lost 2 times, don't run again"
+    assert "0.001" not in [rows[2]["optimizer.lr"], rows[3]["optimizer.lr"]]
 
 
 def test_a_controller_that_need_not_wait_leaves_the_living_after_grace(amc, tmp_path, quick):

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from amc_xai.errors import UserError
 from amc_xai.search.storage import (
+    FAILURE,
     Heartbeat,
     close_storage,
     lost,
@@ -70,6 +71,31 @@ def test_a_trial_whose_controller_died_before_its_first_heartbeat_is_lost_after_
     revive(study, storage)
     assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]
     assert study.ask(SPACE).params == orphan.params
+
+
+def test_a_trial_that_is_lost_each_time_is_given_up_and_counts(tmp_path):
+    storage = open_storage(f"sqlite:///{tmp_path}/study.db", heartbeat=1, grace=60, max_repeats=2)
+    study = optuna.create_study(study_name="shared", storage=storage)
+    deadly = study.ask(SPACE)
+    for run in range(3):
+        silent_for(storage, study.ask(SPACE) if run else deadly, 62)
+        revive(study, storage)
+    failed = TrialState.FAIL
+    assert [trial.state for trial in study.trials] == [failed] * 3
+    assert lost(study.trials) == {0: 1, 1: 2}
+    assert all(trial.params == deadly.params for trial in study.trials)
+    assert spent(study.trials) == 1
+    # Another one has its own count, and a user who interrupts a trial doesn't use it up.
+    second = study.ask(SPACE)
+    for _ in range(3):
+        second.set_user_attr(FAILURE, "interrupted")
+        study.tell(second.number, state=failed)
+        run_again(study, study.trials[second.number])
+        second = study.ask(SPACE)
+    silent_for(storage, second, 62)
+    revive(study, storage)
+    assert study.trials[-1].state == TrialState.WAITING
+    close_storage(storage)
 
 
 def test_a_lost_trial_counts_once(study):
