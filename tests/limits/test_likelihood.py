@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from amc_xai.limits.decisions import Settings, ceiling_decision, find_limits
+from amc_xai.limits.decisions import Settings, ceiling_decision, find_limits, joint_log_likelihood
 from amc_xai.limits.likelihood import (
     gain_free_log_likelihood,
     hybrid_log_likelihood,
@@ -127,6 +127,28 @@ def test_gain_free_likelihood_agrees_with_quadrature():
             top = values.max()
             expected = top + np.log(np.exp(values - top).sum() * (level[1] - level[0]))
             assert float(found[frame]) == pytest.approx(expected, abs=0.02)
+
+
+def test_what_is_passed_over_without_a_look_could_not_have_been_likely():
+    """On a fine grid, where neighbouring SNRs are hard to tell apart, against the evaluation of every pair."""
+    names, samples, grid = ["QPSK", "16QAM"], 256, 10 ** (torch.arange(0, 16, 1.5) / 10)
+    points, rng = [constellation(name) for name in names], np.random.default_rng(8)
+    model = FrameModel(32, samples)
+    drawn = [observe(p.numpy(), False, 1 / r, 4, model, rng) for p in points for r in grid.tolist()]
+    frames = Observation(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))
+    found = joint_log_likelihood(frames, names, points, grid.tolist(), samples)
+    every = torch.stack([
+        torch.stack([
+            gain_free_log_likelihood(frames.symbols, frames.outside, samples, ideal, ratio.expand(len(found)))
+            for ratio in grid.double()
+        ], 1)
+        for ideal in points
+    ], 1)  # fmt: skip
+    looked_at = found > -torch.inf
+    assert 0.2 < looked_at.double().mean() < 0.9
+    torch.testing.assert_close(found[looked_at], every[looked_at], rtol=1e-9, atol=1e-9)
+    posterior = every.flatten(1).softmax(1).view_as(every)
+    assert posterior.masked_fill(looked_at, 0).sum((1, 2)).max().item() < 1e-4
 
 
 def test_hybrid_likelihood_is_blind_to_phase_and_averages():

@@ -1,4 +1,5 @@
 import math
+from fractions import Fraction
 
 import pytest
 import torch
@@ -65,13 +66,35 @@ def test_apsk_is_symmetric_about_both_axes(name):
         assert (points[:, None] - image[None, :]).abs().min(0).values.max().item() < 1e-12
 
 
-def test_phases_of_dvb_s2_rings():
-    # 16APSK: both rings hold pi/4. 32APSK: the outer ring starts on the real axis.
-    quarter = torch.exp(torch.tensor(0.25j * math.pi, dtype=torch.complex128))
-    sixteen, outer = constellation("16APSK"), constellation("32APSK")[16:]
-    for radius in (sixteen.abs().min(), sixteen.abs().max()):
-        assert (sixteen - radius * quarter).abs().min().item() < 1e-12
-    assert (outer - outer.abs().max()).abs().min().item() < 1e-12
+# Phases of the points in the first quadrant as the standard prints them, in units of pi, per ring from the inside.
+# 16APSK and 32APSK: ETSI EN 302 307-1, figures 11 and 12. 64APSK (8+16+20+20) and 128APSK: the bit mappings of
+# ETSI EN 302 307-2, clause 5.4, whose other quadrants are 1 - phase, 1 + phase and 2 - phase.
+PHASES = {
+    "16APSK": ["1/4", "1/12 1/4 5/12"],
+    "32APSK": ["1/4", "1/12 1/4 5/12", "0 1/8 1/4 3/8"],
+    "64APSK": [
+        "1/8 3/8", "1/16 3/16 5/16 7/16", "1/20 3/20 1/4 7/20 9/20", "1/20 3/20 1/4 7/20 9/20",
+    ],
+    "128APSK": [
+        "83/1260 103/560 177/560 243/560",
+        "121/2520 113/560 167/560 1139/2520",
+        "23/280 169/1008 239/720 117/280",
+        "61/720 139/840 281/840 349/840",
+        "19/720 563/2520 199/720 341/720",
+        "37/1680 11/168 11/105 61/420 929/5040 383/1680 49/180 53/168 1789/5040 1993/5040 73/168 43/90",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RINGS)
+def test_phases_follow_the_standard(name):
+    points = constellation(name)
+    innermost = points.abs().min().item()
+    for radius, printed in zip(RINGS[name][0], PHASES[name], strict=True):
+        ring = points[(points.abs() / innermost - radius).abs() < 1e-9]
+        found = sorted(ring[(ring.real > 1e-9) & (ring.imag > -1e-9)].angle().tolist())
+        expected = sorted(math.pi * Fraction(phase) for phase in printed.split())
+        assert found == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(("name", "side", "absent"), [("32QAM", 6, 1), ("128QAM", 12, 2)])
