@@ -48,13 +48,13 @@ def pixel_agreement(x: torch.Tensor, maps: Mapping[str, torch.Tensor], task: str
 
 
 def forecast(scores: torch.Tensor, image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The share of a map's positive attribution to lit pixels that lies under ``mask``: (N,) float64.
+    """The share of a map's positive attribution to lit pixels that lies under ``mask``: (N,) float64, on the CPU.
 
     All three (N, C, H, W). A map without positive attribution foretells nothing: 0.
     """
-    positive = (scores.clamp(min=0) * (image > 0)).double()
+    positive = (scores.clamp(min=0) * (image > 0)).cpu().double()
     whole = positive.flatten(1).sum(1)
-    taken = (positive * mask).flatten(1).sum(1)
+    taken = (positive * mask.cpu()).flatten(1).sum(1)
     return torch.where(whole > 0, taken / whole.clamp(min=torch.finfo(torch.float64).tiny), 0.0)
 
 

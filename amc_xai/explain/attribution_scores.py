@@ -94,7 +94,7 @@ def method_scores(
             unfaithful.append(infidelity(network, x, few_maps[place], target, task, seed))
             shaky.append(sensitivity(method, network, x, target, task, seed))
             if isinstance(method, IntegratedGradients):
-                missed.append(completeness(network, x, few_maps[place], target, task).cpu().numpy())
+                missed.append(completeness(network, x, few_maps[place], target, task).numpy())
         row["infidelity"] = float(np.concatenate(unfaithful).mean())
         row["sensitivity"] = float(np.concatenate(shaky).mean())
         if missed:

@@ -86,10 +86,10 @@ def curves(
         first = ranking.mask(count)
         both = torch.cat([kept(x, ~first), kept(x, first)])
         probability = output(both).softmax(-1).gather(1, target.repeat(2)[:, None]).squeeze(1)
-        without, alone = probability.double().cpu().numpy().reshape(2, -1)
+        without, alone = probability.cpu().double().numpy().reshape(2, -1)
         deletion.append(without)
         insertion.append(alone)
-        share.append((count / ranking.size.clamp(min=1)).double().cpu().numpy())
+        share.append((count.cpu().double() / ranking.size.cpu().clamp(min=1)).numpy())
     return Curves(*(np.stack(column, axis=1) for column in (share, deletion, insertion)))
 
 
@@ -130,7 +130,7 @@ def infidelity(
             n_perturb_samples=samples, normalize=True,
         )  # fmt: skip
     # A square that rounding may have left a hair below zero.
-    return found.double().clamp(min=0).cpu().numpy()
+    return found.cpu().double().clamp(min=0).numpy()
 
 
 def sensitivity(
@@ -163,7 +163,7 @@ def sensitivity(
 
     with seeded(seed, x.device):
         found = captum.metrics.sensitivity_max(explain, x, noisy, n_perturb_samples=samples, target=target)
-    return found.double().cpu().numpy()
+    return found.cpu().double().numpy()
 
 
 def mean_interval(values: np.ndarray, seed: int, resamples: int = 2000) -> tuple[float, float, float]:

@@ -65,12 +65,8 @@ class LimitRow:
     crb_db: float
 
 
-def find_limits(
-    settings: Settings,
-    device: torch.device | str = "cpu",
-    progress: Progress = lambda items, text, done, total: items,
-) -> list[LimitRow]:
-    """One row for each SNR, classes in equal shares.
+def find_limits(settings: Settings, progress: Progress = lambda items, text, done, total: items) -> list[LimitRow]:
+    """One row for each SNR, classes in equal shares. On the CPU: the numbers are in float64.
 
     - Modulation: largest average likelihood, all but the symbols known (noise, gain, timing, phase, carrier).
     - SNR: largest posterior over the grid with equal priors, classes summed over; gain as ``settings`` say.
@@ -88,8 +84,8 @@ def find_limits(
         noise, snr = 1 / ratio, settings.snrs[s]
         drawn = [draw_cell(settings, name, snr, noise, ideal) for name, ideal in zip(names, points, strict=True)]
         # All classes at once: many short calls would cost more than the arithmetic.
-        frames = Observation(*(torch.cat(parts).to(device) for parts in zip(*drawn, strict=True)))
-        label = torch.arange(len(names), device=device).repeat_interleave(settings.frames_per_cell)
+        frames = Observation(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))
+        label = torch.arange(len(names)).repeat_interleave(settings.frames_per_cell)
         modulation = ceiling_decision(frames, names, points, noise) == label
         joint = joint_log_likelihood(frames, names, points, ratios, model.samples, settings.gain)
         level = joint.logsumexp(1).argmax(1) == s

@@ -11,9 +11,7 @@ import torch
 
 LOWEST = -60.0  # exp of less than -87 is no normal float32, and twenty times as slow
 STEPS = 2  # of Newton's method; the first guess is right within a few percent
-# Frames x symbols x points worked on at a time: on a CPU, what its caches hold.
-CELLS = {"cpu": 1 << 18}
-CELLS_ELSEWHERE = 1 << 25
+CELLS = 1 << 18  # frames x symbols x points worked on at a time: what a CPU's caches hold
 
 
 def log_likelihood(symbols: torch.Tensor, points: torch.Tensor, noise: torch.Tensor | float) -> torch.Tensor:
@@ -174,6 +172,5 @@ def _parts(points: torch.Tensor, like: torch.Tensor) -> tuple[torch.Tensor, torc
 
 
 def _chunks(order: int, symbols: torch.Tensor, *others: torch.Tensor):
-    cells = CELLS.get(symbols.device.type, CELLS_ELSEWHERE)
-    size = max(1, cells // (order * symbols.shape[1]))
+    size = max(1, CELLS // (order * symbols.shape[1]))
     return zip(symbols.split(size), *(other.split(size) for other in others), strict=True)

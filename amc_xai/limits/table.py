@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
 from amc_xai.evaluation.intervals import wilson
 from amc_xai.files import replacing
 from amc_xai.limits.decisions import LimitRow, Settings, find_limits
@@ -39,9 +37,7 @@ def cache_key(settings: Settings) -> str:
     return digest.hexdigest()[:24]
 
 
-def cached_limits(
-    settings: Settings, device: torch.device | str = "cpu", progress: Callable | None = None
-) -> list[LimitRow]:
+def cached_limits(settings: Settings, progress: Callable | None = None) -> list[LimitRow]:
     """The limits from the cache if it holds them from as many frames or more, else worked out and kept.
 
     A cache that can't be read or written is passed over.
@@ -53,7 +49,7 @@ def cached_limits(
             return [LimitRow(**row) for row in stored["rows"]]
     except (OSError, ValueError, KeyError, TypeError):
         log.debug("no limits in the cache at %s", path)
-    rows = find_limits(settings, device, *([progress] if progress else []))
+    rows = find_limits(settings, *([progress] if progress else []))
     try:
         with replacing(path) as temporary:
             content = {"frames_per_cell": settings.frames_per_cell, "rows": [asdict(row) for row in rows]}

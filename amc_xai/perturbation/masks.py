@@ -34,8 +34,9 @@ def masked_count(lit: torch.Tensor, fraction: float) -> torch.Tensor:
             f"perturbation.fractions: {fraction} is not a fraction of the lit pixels; "
             "give numbers above 0 and at most 1."
         )
-    nearest = torch.floor(lit.to(torch.float64) * fraction + 0.5).to(torch.int64)
-    return torch.minimum(nearest.clamp(min=1), lit.to(torch.int64))
+    # On the CPU: not every device knows float64, and float32 rounds other numbers up.
+    nearest = torch.floor(lit.cpu().to(torch.float64) * fraction + 0.5).to(torch.int64)
+    return torch.minimum(nearest.to(lit.device).clamp(min=1), lit.to(torch.int64))
 
 
 @dataclass(frozen=True, eq=False)

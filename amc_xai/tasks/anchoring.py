@@ -5,7 +5,6 @@ import logging
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from amc_xai.data import FrameSource
 from amc_xai.errors import UserError
@@ -33,24 +32,22 @@ def anchors_apply(source: FrameSource, indices: np.ndarray) -> bool:
     )
 
 
-def anchors_of_run(source: FrameSource, indices: np.ndarray, folder: Path, device: torch.device) -> None:
+def anchors_of_run(source: FrameSource, indices: np.ndarray, folder: Path) -> None:
     """Write ``anchors.csv`` for these frames, of which the limit is known; a line in the log where it can't be."""
     try:
         if not anchors_apply(source, indices):
             raise UserError(
                 f"they need linear modulations and {LEAST_SAMPLES_PER_SYMBOL:g} samples a symbol or more"
             )
-        write_anchors(source, limit_settings(source, indices).model, indices, device, folder / "anchors.csv")
+        write_anchors(source, limit_settings(source, indices).model, indices, folder / "anchors.csv")
     except (UserError, RuntimeError, OSError) as error:
         # A yardstick beside the result; a run doesn't fail for want of it.
         log.info("no classical methods are shown beside the result: %s", error)
 
 
-def write_anchors(
-    source: FrameSource, model: FrameModel, indices: np.ndarray, device: torch.device, path: Path
-) -> None:
+def write_anchors(source: FrameSource, model: FrameModel, indices: np.ndarray, path: Path) -> None:
     """Run the classical methods on these frames; one row for each SNR and method."""
-    right = right_answers(source, model, indices, device)
+    right = right_answers(source, model, indices)
     tasks = TASK_OF | {BOTH: "joint"}
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -65,9 +62,7 @@ def write_anchors(
     log.info("Classical methods on %d test frames: %s", len(indices), "; ".join(lines))
 
 
-def right_answers(
-    source: FrameSource, model: FrameModel, indices: np.ndarray, device: torch.device
-) -> dict[str, np.ndarray]:
+def right_answers(source: FrameSource, model: FrameModel, indices: np.ndarray) -> dict[str, np.ndarray]:
     """For each method, which of these frames (n,) it gets right; it chooses among the source's classes or SNRs."""
     grid = [model.es_n0_db(snr) for snr in source.snrs]
     truth = {"modulation": source.modulation_index, "snr": source.snr_index}
@@ -75,11 +70,10 @@ def right_answers(
     starts = range(0, len(indices), BATCH)
     for start in progress(starts, "classical methods", 0, len(starts)):
         chosen = indices[start : start + BATCH]
-        found = anchor_decisions(
-            source.read(chosen).to(device), source.modulations, grid, source.samples_per_symbol
-        )
+        # On the CPU, wherever the source keeps its frames: yardsticks are the same on every device.
+        found = anchor_decisions(source.read(chosen).cpu(), source.modulations, grid, source.samples_per_symbol)
         for method, decision in found.items():
-            here = decision.cpu().numpy() == truth[TASK_OF[method]][chosen]
+            here = decision.numpy() == truth[TASK_OF[method]][chosen]
             right[method][start : start + BATCH] = here
     right[BOTH] = right["cumulants"] & right["out_of_band"]
     return right

@@ -18,6 +18,7 @@ from amc_xai.explain.attribution_scores import (
     robust_rows,
 )
 from amc_xai.explain.faithfulness import Curves, control_scores
+from amc_xai.explain.precision import as_explained
 from amc_xai.explain.sanity import cascade_correlations, correlation_means, map_correlation, untrained_copy
 from amc_xai.explain.table_files import write_rows
 from amc_xai.files import replacing
@@ -42,8 +43,7 @@ def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
     if not plan.methods or len(indices) == 0:
         return
     folder, seed = bench.parts.folder, bench.parts.seed
-    bench.classifier.to(bench.accelerator.device).eval()
-    network = bench.classifier.network
+    network = as_explained(bench.classifier, bench.accelerator).network
     iq, subject = explained_frames(bench, plan, indices)
     methods = applicable(plan.chosen(), network, subject)
     if not methods:

@@ -4,7 +4,6 @@ import logging
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from amc_xai.data import FrameSource
 from amc_xai.errors import UserError
@@ -42,7 +41,7 @@ def limit_settings(source: FrameSource, indices: np.ndarray, **options) -> Setti
 
 
 def limits_of_run(
-    source: FrameSource, indices: np.ndarray, folder: Path, device: torch.device, power_normalised: bool = True
+    source: FrameSource, indices: np.ndarray, folder: Path, power_normalised: bool = True
 ) -> Limits | None:
     """Write ``limits.csv`` for these frames and return it; None, and a line in the log, where it isn't known.
 
@@ -52,7 +51,7 @@ def limits_of_run(
         if any(source.modulations[m] in ANALOG for m in np.unique(source.modulation_index[indices])):
             raise UserError("limits are known for digital classes alone; analog ones have no symbols")
         settings = limit_settings(source, indices, gain="unknown" if power_normalised else "known")
-        rows = cached_limits(settings, device, progress_over_snrs)
+        rows = cached_limits(settings, progress_over_snrs)
         return read_limits(write_limits_csv(rows, settings, folder / "limits.csv"))
     except (UserError, RuntimeError, OSError) as error:
         # A yardstick beside the result; a run doesn't fail for want of it.

@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 
+from amc_xai.explain.precision import as_explained
 from amc_xai.perturbation import PerturbationPlan
 from amc_xai.tasks.gallery import make_gallery
 from amc_xai.tasks.perturbing import gives_pictures, score_perturbations
@@ -24,7 +25,7 @@ def explain(bench: Workbench, indices: np.ndarray) -> None:
             type(representation).__name__,
         )
         return
-    bench.classifier.to(bench.accelerator.device).eval()
+    as_explained(bench.classifier, bench.accelerator)
     scored = indices
     if plan.frames is not None and plan.frames < len(indices):
         order = np.random.default_rng(bench.parts.seed).permutation(len(indices))

@@ -28,7 +28,7 @@ def run(
     needs_checkpoint: bool = False,
 ) -> None:
     """Leaves ``limits.csv``, ``anchors.csv`` and their figure in the run folder, and prints the table."""
-    device = make_accelerator(parts.config["device"], "fp32").device
+    make_accelerator(parts.config["device"], "fp32")  # refuses a device that isn't there, as every task does
     source = parts.make["dataset"]()
     everything = np.arange(len(source.modulation_index))
     assumed = tuple(["GMSK"] if assume_right is None else assume_right)
@@ -41,7 +41,7 @@ def run(
     counted = [m for m in settings.modulations if m in assumed]
     if counted:
         log.info("counted as always right: %s", ", ".join(counted))
-    rows = cached_limits(settings, device, progress_over_snrs)
+    rows = cached_limits(settings, progress_over_snrs)
     write_limits_csv(rows, settings, parts.folder / "limits.csv")
     log.info(
         "The limit for %d classes, %d symbols in %d samples, gain %s, %d simulated frames an SNR:\n\n%s\n",
@@ -51,7 +51,7 @@ def run(
     log.info("Bound of the SNR's standard deviation with unknown symbols, mean over classes:\n%s", blind(settings))
     if anchors and anchors_apply(source, everything):
         test = parts.make["split"](source.modulation_index, source.snr_index).test
-        write_anchors(source, settings.model, test, device, parts.folder / "anchors.csv")
+        write_anchors(source, settings.model, test, parts.folder / "anchors.csv")
     figures = draw_figures(parts.folder)
     log.info("%s", ", ".join(str(path) for path in (parts.folder / "limits.csv", *figures)))
 

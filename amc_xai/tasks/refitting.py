@@ -12,6 +12,7 @@ from torch import nn
 
 from amc_xai.data import FrameSource, training_loader
 from amc_xai.errors import UserError
+from amc_xai.explain.precision import as_explained
 from amc_xai.explain.robust import RandomlyMasked
 from amc_xai.explain.sanity import untrained_copy
 from amc_xai.model import Classifier
@@ -77,4 +78,4 @@ def refit(
             classifier, loss, optimizer, schedule, training, validation, options, bench.accelerator,
             Path(folder), bench.about(), None, progress,
         )  # fmt: skip
-    return classifier.network.eval()
+    return as_explained(classifier, bench.accelerator).network

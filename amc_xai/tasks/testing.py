@@ -39,13 +39,13 @@ def test(bench: Workbench, indices: np.ndarray) -> dict:
 
 def yardsticks(bench: Workbench, indices: np.ndarray) -> Limits | None:
     """Leave the limit and the classical methods' results on these frames where known; return the limit."""
-    folder, device = bench.parts.folder, bench.accelerator.device
+    folder = bench.parts.folder
     for name in ("limits.csv", "anchors.csv"):  # of an earlier test in this folder, on other frames maybe
         (folder / name).unlink(missing_ok=True)
     if bench.parts.config.get("limits") != "auto":
         return None
     normalised = getattr(bench.classifier.representation, "power_normalise", True)
-    limits = limits_of_run(bench.source, indices, folder, device, normalised)
+    limits = limits_of_run(bench.source, indices, folder, normalised)
     if limits is not None:
-        anchors_of_run(bench.source, indices, folder, device)
+        anchors_of_run(bench.source, indices, folder)
     return limits

@@ -5,7 +5,6 @@ import logging
 
 import numpy as np
 import pytest
-import torch
 from hydra import compose, initialize_config_dir
 
 from amc_xai.__main__ import config_folder  # registers the schema as well
@@ -24,7 +23,6 @@ SMALL = [
     "representation=constellation", "representation.image_size=32", "backbone=timm", "backbone.name=test_resnet",
     "trainer.precision=fp32", "split.ratios=[0.25,0.25,0.5]",
 ]  # fmt: skip
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +103,7 @@ def test_the_part_that_is_tested_is_the_part_that_is_counted(tmp_path):
 
 def test_snrs_a_sample_are_compared_as_es_n0(tmp_path):
     source = Synthetic(["BPSK", "QPSK"], [0, 9, 18], frames_per_cell=8, channel={"snr_definition": "sample"})
-    anchoring.anchors_of_run(source, np.arange(48), tmp_path, CPU)
+    anchoring.anchors_of_run(source, np.arange(48), tmp_path)
     rows = read_anchors(tmp_path / "anchors.csv")
     # Taken for Es/N0, each would be named one class too high.
     assert {row["accuracy"] for row in rows if row["method"] == "out_of_band"} == {1.0}
@@ -114,7 +112,7 @@ def test_snrs_a_sample_are_compared_as_es_n0(tmp_path):
 def test_labels_of_a_checkpoint_with_more_classes(tmp_path):
     source = Synthetic(["QPSK", "BPSK"], [10, 20], frames_per_cell=6)
     relabel(source, ["8PSK", "BPSK", "FM", "QPSK"], [0.0, 10.0, 20.0])
-    anchoring.anchors_of_run(source, np.arange(24), tmp_path, CPU)
+    anchoring.anchors_of_run(source, np.arange(24), tmp_path)
     expected = counted(source, np.arange(24), source.snrs)
     rows = read_anchors(tmp_path / "anchors.csv")
     assert {(row["snr"], row["method"]) for row in rows} == set(expected)  # no frames at 0 dB

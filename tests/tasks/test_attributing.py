@@ -22,6 +22,7 @@ from amc_xai.report.attribution_files import read_curves, read_table
 from amc_xai.report.figures import build_figures
 from amc_xai.representation import Constellation, Iq
 from amc_xai.tasks.attributing import explain_by_attribution
+from amc_xai.training import make_accelerator
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -65,7 +66,7 @@ def bench_of(folder, representation, network, methods, **options):
     make = {"attribution": plan, "perturbation": perturbation}
     return SimpleNamespace(
         parts=SimpleNamespace(folder=folder, seed=3, make=make),
-        accelerator=SimpleNamespace(device=torch.device("cpu")),
+        accelerator=make_accelerator("cpu", "fp32"),
         source=source,
         classifier=Classifier(representation, network, ["A", "B"], [0.0, 10.0]),
     )

@@ -4,7 +4,6 @@ import logging
 
 import numpy as np
 import pytest
-import torch
 from hydra import compose, initialize_config_dir
 
 from amc_xai.__main__ import config_folder  # registers the schema as well
@@ -21,7 +20,6 @@ SMALL = [
     "dataset.modulations=[BPSK,8PSK]", "dataset.snrs=[0,20]", "dataset.frames_per_cell=10", "device=cpu",
     "representation.image_size=32", "trainer.precision=fp32",
 ]  # fmt: skip
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +81,7 @@ def test_a_test_carries_the_share_of_the_limit_and_where_it_comes_from(tmp_path)
 )
 def test_a_run_without_a_known_limit_goes_on(tmp_path, caplog, source, words):
     with caplog.at_level(logging.INFO):
-        assert limits_of_run(source(), np.array([0, -1]), tmp_path, CPU) is None
+        assert limits_of_run(source(), np.array([0, -1]), tmp_path) is None
     assert words in caplog.text
     assert not (tmp_path / "limits.csv").exists()
 

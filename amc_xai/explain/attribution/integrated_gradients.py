@@ -45,7 +45,8 @@ class IntegratedGradients:
             steps *= 2
             if steps > self.max_steps:
                 break
-            left = left[completeness(network, x[left], found, target[left], task) > self.tolerance]
+            missed = completeness(network, x[left], found, target[left], task)
+            left = left[(missed > self.tolerance).to(x.device)]
         return result
 
 
@@ -53,12 +54,12 @@ class IntegratedGradients:
 def completeness(
     network: nn.Module, x: torch.Tensor, attribution: torch.Tensor, target: torch.Tensor, task: str
 ) -> torch.Tensor:
-    """How far a map's sum is from F(x) - F(empty), as a share of that difference: (B,).
+    """How far a map's sum is from F(x) - F(empty), as a share of that difference: float64 (B,), on the CPU.
 
     Where the difference is 0 the share is 0 if the sum is 0 as well, else infinite.
     """
     output = TaskOutput(network, task)
     logits = output(torch.cat([x, torch.zeros_like(x)])).gather(1, target.repeat(2)[:, None]).squeeze(1)
-    difference = (logits[: len(x)] - logits[len(x) :]).double()
-    missed = (attribution.double().flatten(1).sum(1) - difference).abs()
+    difference = (logits[: len(x)] - logits[len(x) :]).cpu().double()
+    missed = (attribution.cpu().double().flatten(1).sum(1) - difference).abs()
     return torch.where(missed == 0, 0.0, missed / difference.abs())

@@ -44,8 +44,8 @@ class Rise:
             logits = torch.cat([output(part) for part in kept.split(self.batch_size)])
             probability = logits.softmax(-1).gather(1, target.repeat(len(group))[:, None])
             found.append(probability.view(len(group), len(x)))
-        score = torch.cat(found).double()
-        score = (score - score.mean(0)).to(x.dtype)
+        score = torch.cat(found).cpu().double()
+        score = (score - score.mean(0)).to(x.dtype).to(x.device)
         total = torch.zeros_like(x)
         # The masks once more, rather than all of them in memory.
         for group, weight in zip(self.drawn(x), score.split(self.group(x)), strict=True):
