@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from amc_xai.explain.bootstrap import RESAMPLES, intervals, note, outcome_counts
+from amc_xai.evaluation.intervals import wilson
+from amc_xai.explain.paired import RESAMPLES, difference, false_discovery, note
 from amc_xai.explain.pis_table import Row, impact
 
 TASKS = ("modulation", "snr", "joint")
@@ -82,8 +83,10 @@ def score_rows(predictions: PerturbedPredictions, resamples: int = RESAMPLES, se
 
     ``drop`` is the clean accuracy less the perturbed one on the same frames (mean of the draws), the fractions
     are means over these frames, ``pis_nominal`` is ``drop / nominal_fraction`` and ``pis_lit`` is
-    ``drop / lit_fraction``. With a control, ``excess`` is the drop less the control's. Intervals are paired
-    bootstraps over frames (`bootstrap.intervals`); that of ``pis_lit`` takes the mean fraction as given.
+    ``drop / lit_fraction``. With a control, ``excess`` is the drop less the control's, a paired difference of its
+    own. Intervals and ``p_value`` are those of `paired.difference`; that of ``pis_lit`` takes the mean fraction as
+    given; that of the accuracy is Wilson's, which for an average of draws is rather too wide. ``q_value`` is the
+    false-discovery rate among the table's rows of one task.
     """
     rows: list[Row] = []
     for setting in predictions.shares:
@@ -91,7 +94,9 @@ def score_rows(predictions: PerturbedPredictions, resamples: int = RESAMPLES, se
             if predictions.known[task].any():
                 everyone = np.zeros(predictions.known[task].shape, np.int64)
                 rows += _rows(predictions, setting, task, everyone, 1, resamples, seed)
-    return rows
+    for row in rows:
+        del row["group"]
+    return with_discoveries(rows)
 
 
 def grouped_rows(
@@ -99,18 +104,24 @@ def grouped_rows(
 ) -> list[Row]:
     """Return the rows of `score_rows` for the frames of each label of ``by`` ("modulation" or "snr") apart.
 
-    Each row has two columns more: ``by`` with the label's entry of ``names``, and ``frames``. Labels without a
-    frame have no row.
+    Each row has one column more: ``by``, with the label's entry of ``names``. Labels without a frame have no row.
     """
     rows: list[Row] = []
     for setting in predictions.shares:
         for task in TASKS:
             rows += [
-                {by: names[row.pop("group")], "frames": row.pop("frames"), **row}
-                for row in _rows(
-                    predictions, setting, task, predictions.labels[by], len(names), resamples, seed, keep=True
-                )
+                {by: names[row.pop("group")], **row}
+                for row in _rows(predictions, setting, task, predictions.labels[by], len(names), resamples, seed)
             ]
+    return with_discoveries(rows)
+
+
+def with_discoveries(rows: list[Row]) -> list[Row]:
+    """Add ``q_value`` to rows with ``p_value``: the false-discovery rate among those of one ``task``."""
+    for task in {row["task"] for row in rows}:
+        mine = [row for row in rows if row["task"] == task]
+        for row, q in zip(mine, false_discovery(np.array([row["p_value"] for row in mine])), strict=True):
+            row["q_value"] = float(q)
     return rows
 
 
@@ -122,24 +133,25 @@ def _rows(
     groups: int,
     resamples: int,
     seed: int,
-    *,
-    keep: bool = False,
 ) -> list[Row]:
     """Return a row for each group with a frame whose label is known for the task."""
     known = predictions.known[task] & (group >= 0)
     group, repeats = group[known], predictions.repeats
-    clean, right = predictions.clean[task][known], predictions.right(setting, task)[known]
-    controlled = setting in predictions.controls
-    control = predictions.right(setting, task, control=True)[known] if controlled else np.zeros_like(right)
-    counts, values = outcome_counts(clean, right, control, repeats, group, groups)
-    low, high = intervals(counts, values, seed, resamples)
-    frames = counts.sum(1)
+    clean, right = predictions.clean[task][known].astype(np.int64), predictions.right(setting, task)[known]
+    frames = np.bincount(group, minlength=groups)
+    within = {"group": group, "groups": groups, "seed": seed, "resamples": resamples}
+    low, high, p = difference(clean, right, (1, repeats), **within)
 
     def total(numbers: np.ndarray) -> np.ndarray:
         return np.bincount(group, weights=numbers, minlength=groups)
 
     # Sums of whole numbers, so that an unchanged answer is a drop of exactly 0.
-    before, after, beside = repeats * total(clean), total(right), total(control)
+    before, after = repeats * total(clean), total(right)
+    sure = wilson(after / repeats, frames)
+    if controlled := setting in predictions.controls:
+        control = predictions.right(setting, task, control=True)[known]
+        beside = total(control)
+        excess = difference(control, right, (repeats, repeats), **within)
     sums = {name: total(share[known]) for name, share in predictions.shares[setting].items()}
     rows: list[Row] = []
     for g in np.flatnonzero(frames):
@@ -147,29 +159,34 @@ def _rows(
         drop = (before[g] - after[g]) / draws
         fractions = {name: float(column[g] / frames[g]) for name, column in sums.items()}
         lit = fractions["lit_fraction"]
-        row: Row = {"group": int(g), "frames": int(frames[g])} if keep else {}
-        row |= {
+        row: Row = {
+            "group": int(g),
             "selector": setting.selector,
             "operator": setting.operator,
             "channel": setting.channel,
             "nominal_fraction": setting.fraction,
             **fractions,
             "task": task,
+            "frames": int(frames[g]),
             "accuracy": float(after[g] / draws),
+            "accuracy_low": float(sure[0][g]),
+            "accuracy_high": float(sure[1][g]),
             "drop": float(drop),
-            "drop_low": float(low[g, 0]),
-            "drop_high": float(high[g, 0]),
+            "drop_low": float(low[g]),
+            "drop_high": float(high[g]),
+            "p_value": float(p[g]),
             "pis_nominal": float(impact(drop, setting.fraction)),
             "pis_lit": float(impact(drop, lit)),
-            "pis_lit_low": float(impact(low[g, 0], lit)),
-            "pis_lit_high": float(impact(high[g, 0], lit)),
+            "pis_lit_low": float(impact(low[g], lit)),
+            "pis_lit_high": float(impact(high[g], lit)),
         }
         if controlled:
             row |= {
                 "control_drop": float((before[g] - beside[g]) / draws),
                 "excess": float((beside[g] - after[g]) / draws),
-                "excess_low": float(low[g, 2]),
-                "excess_high": float(high[g, 2]),
+                "excess_low": float(excess[0][g]),
+                "excess_high": float(excess[1][g]),
+                "excess_p_value": float(excess[2][g]),
             }
-        rows.append(row | {"interval_note": note(int(frames[g]), drop)})
+        rows.append(row | {"interval_note": note(low[g], high[g])})
     return rows

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from amc_xai.errors import UserError
-from amc_xai.explain.bootstrap import RESAMPLES
 from amc_xai.explain.control import Control, Streams, named_answers
+from amc_xai.explain.paired import RESAMPLES
 from amc_xai.explain.perturbed import PerturbedPredictions, Setting, score_rows
 from amc_xai.explain.pis_table import Row, impact, read_pis_csv, write_pis_csv
 from amc_xai.explain.shares import BatchShares

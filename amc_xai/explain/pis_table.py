@@ -13,6 +13,7 @@ Row = dict[str, str | float]
 
 _NAMES = ("selector", "operator", "channel", "task")
 _TEXT = (*_NAMES, "interval_note")
+_WHOLE = ("frames",)
 COLUMNS = (
     "selector",
     "operator",
@@ -23,10 +24,15 @@ COLUMNS = (
     "mass_fraction",
     "sample_fraction",
     "task",
+    "frames",
     "accuracy",
+    "accuracy_low",
+    "accuracy_high",
     "drop",
     "drop_low",
     "drop_high",
+    "p_value",  # of the drop being 0
+    "q_value",  # the false-discovery rate at which the drop is one, among the table's rows of one task
     "pis_nominal",
     "pis_lit",
     "pis_lit_low",
@@ -35,7 +41,8 @@ COLUMNS = (
     "excess",
     "excess_low",
     "excess_high",
-    "interval_note",  # "weak" where the intervals' coverage is not vouched for, else empty
+    "excess_p_value",
+    "interval_note",  # "wide" where the drop's interval spans more than ten points, else empty
 )
 
 
@@ -68,23 +75,28 @@ def write_pis_csv(rows: Sequence[Row], path: str | Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         for row in rows:
-            writer.writerow([row[c] if c in _TEXT else repr(float(row[c])) for c in columns])
+            writer.writerow([_cell(row, column) for column in columns])
 
 
 def write_grouped_csv(rows: Sequence[Row], by: str, path: str | Path) -> None:
-    """Write the rows of `grouped_rows`: the column ``by``, ``frames``, then those of ``pis.csv``; whole or absent.
+    """Write the rows of `grouped_rows`: the column ``by``, then those of ``pis.csv``; whole or absent.
 
     Raises:
         ValueError: there is no row.
     """
     if not rows:
         raise ValueError("there is no row to write")
-    columns = [by, "frames", *(column for column in COLUMNS if column in rows[0])]
-    text = (*_TEXT, by, "frames")
+    columns = [column for column in COLUMNS if column in rows[0]]
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([row[c] if c in text else repr(float(row[c])) for c in columns] for row in rows)
+        writer.writerow([by, *columns])
+        writer.writerows([row[by], *(_cell(row, column) for column in columns)] for row in rows)
+
+
+def _cell(row: Row, column: str) -> str | float | int:
+    if column in _TEXT:
+        return row[column]
+    return int(row[column]) if column in _WHOLE else repr(float(row[column]))
 
 
 def read_pis_csv(path: str | Path) -> list[Row]:

@@ -19,7 +19,7 @@ class PerturbationPlan:
     ``frames`` bounds how many test frames are scored, None scores all; ``operator_name`` None is the operator's
     own. ``control`` scores a random mask beside each: ``random`` (as many lit pixels) or ``random_matched`` (as
     many of each intensity); None leaves it out. Everything random is drawn ``repeats`` times and averaged;
-    ``resamples`` of the bootstrap give the intervals.
+    ``resamples`` of the bootstrap give the intervals of what is averaged.
 
     Raises:
         UserError: an unknown control, less than one repeat or 2,000 resamples.

@@ -145,12 +145,12 @@ def _masking(rows: list[PisRow]) -> str:
             if math.isfinite(low) and math.isfinite(high):
                 bounds = percent_interval((low, high)) if render is percent else f"{number(low)} to {number(high)}"
                 text += f" ({bounds.removesuffix(' %')})"
-                text += "*" if row.get(NOTE) == "weak" else ""
+                text += "*" if row.get(NOTE) == "wide" else ""
             cells.append(text)
         body.append(cells)
     note = "<p>PIS is the drop in accuracy divided by the masked share; brackets hold 95 % intervals.</p>"
-    if any(row.get(NOTE) == "weak" for row in rows):
-        note += "<p>* A weak interval: fewer than 1,000 frames, or a drop below 3 %.</p>"
+    if any(row.get(NOTE) == "wide" for row in rows):
+        note += "<p>* The drop's interval spans more than ten points: too few frames to say.</p>"
     return note + table(header, body, text_columns=len(columns))
 
 

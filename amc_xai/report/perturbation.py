@@ -96,7 +96,7 @@ def _line(axes: Axes, rows: list[PisRow], column: str, look: dict, gid: str, shi
     x = [row["nominal_fraction"] + shift for row in points]
     y = [row[column] for row in points]
     axes.plot(x, y, gid=gid, **look)
-    intervals = [_interval(row, column, value) for row, value in zip(points, y, strict=True)]
+    intervals = [_interval(row, column) for row in points]
     banded = [(a, *b) for a, b in zip(x, intervals, strict=True) if all(map(math.isfinite, b))]
     if len(banded) > 1:
         axes.fill_between(*zip(*banded, strict=True), color=look["color"], alpha=0.16, linewidth=0)
@@ -104,11 +104,7 @@ def _line(axes: Axes, rows: list[PisRow], column: str, look: dict, gid: str, shi
         axes.vlines(*banded[0], color=look["color"], alpha=0.5, linewidth=3)
 
 
-def _interval(row: PisRow, column: str, value: float) -> tuple[float, float]:
-    if column == "accuracy":
-        # The accuracy before masking is fixed, so the interval of the drop moves the accuracy the other way.
-        before = value + row.get("drop", math.nan)
-        return before - row.get("drop_high", math.nan), before - row.get("drop_low", math.nan)
+def _interval(row: PisRow, column: str) -> tuple[float, float]:
     return row.get(f"{column}_low", math.nan), row.get(f"{column}_high", math.nan)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from amc_xai.errors import UserError
 
 TEXT_COLUMNS = ("selector", "operator", "channel", "task")
-NOTE = "interval_note"  # "weak" or empty
+NOTE = "interval_note"  # "wide" or empty
 
 PisRow = dict[str, Any]
 

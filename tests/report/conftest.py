@@ -80,6 +80,8 @@ def pis_rows():
                             "lit_fraction": fraction * 1.02,
                             "task": task,
                             "accuracy": 0.7 - drop,
+                            "accuracy_low": 0.7 - drop - 0.03,
+                            "accuracy_high": 0.7 - drop + 0.02,
                             "drop": drop,
                             "drop_low": drop - 0.02,
                             "drop_high": drop + 0.03,

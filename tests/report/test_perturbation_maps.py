@@ -107,9 +107,9 @@ def test_the_files_of_a_folder_give_their_figures(tmp_path, rows, arrays):
     with (tmp_path / "pis_by_snr.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, [*rows[0], "interval_note"])
         writer.writeheader()
-        writer.writerows(row | {"interval_note": "weak"} for row in rows)
+        writer.writerows(row | {"interval_note": "wide"} for row in rows)
     back = read_pis(tmp_path / "pis_by_snr.csv", "snr")
-    assert back[0]["interval_note"] == "weak" and back[0]["snr"] == "10.0" and not math.isnan(back[0]["pis_lit"])
+    assert back[0]["interval_note"] == "wide" and back[0]["snr"] == "10.0" and not math.isnan(back[0]["pis_lit"])
     np.savez(tmp_path / "perturbed_confusions.npz", **arrays)
     names = [name for name, _ in perturbation_maps(tmp_path)]
     assert names == ["pis_by_snr", "perturbed_confusion_modulation", "perturbed_confusion_snr", "perturbed_f1"]

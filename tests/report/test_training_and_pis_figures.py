@@ -98,8 +98,7 @@ def test_pis_bands_are_the_intervals(pis_rows):
     rows = [{**row, "control_drop": math.nan} for row in rows]
     upper, lower = pis_by_fraction(rows).axes
     for axes, low, high in (
-        # accuracy before masking is .7; a larger drop is a lower accuracy
-        (upper, lambda row: 0.7 - row["drop_high"], lambda row: 0.7 - row["drop_low"]),
+        (upper, lambda row: row["accuracy_low"], lambda row: row["accuracy_high"]),
         (lower, lambda row: row["pis_lit_low"], lambda row: row["pis_lit_high"]),
     ):
         outline = {(round(x, 9), round(y, 9)) for x, y in axes.collections[0].get_paths()[0].vertices}
