@@ -87,7 +87,7 @@ def overlay(cfg: DictConfig, stored: dict[str, Any], overrides: list[str]) -> Di
     own = OF_THE_JOB if cfg.resume is not None else (*OF_THE_JOB, "perturbation")
     for key, value in stored.items():
         if key in result and key not in own:
-            result[key] = value
+            result[key] = without_copies(value) if key == "representation" else value
     groups, keys = given(overrides)
     for group in groups:
         if group in cfg:
@@ -95,6 +95,15 @@ def overlay(cfg: DictConfig, stored: dict[str, Any], overrides: list[str]) -> Di
     for key in keys:
         OmegaConf.update(result, key, OmegaConf.select(cfg, key), force_add=True)
     return result
+
+
+def without_copies(representation: dict[str, Any]) -> dict[str, Any]:
+    """A stored representation without the copy of the samples a symbol that older checkpoints have there."""
+    return {
+        key: without_copies(value) if isinstance(value, dict) else value
+        for key, value in representation.items()
+        if key != "samples_per_symbol"
+    }
 
 
 def given(overrides: list[str]) -> tuple[set[str], list[str]]:

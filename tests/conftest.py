@@ -153,14 +153,14 @@ def store(tmp_path_factory) -> Path:
     for m, modulation in enumerate(source.modulations):
         for s, snr in enumerate(source.snrs):
             cell = ((source.modulation_index == m) & (source.snr_index == s)).nonzero()[0]
-            write_cell(root, modulation, snr, source.read(cell).numpy(), {})
+            write_cell(root, modulation, snr, source.read(cell).numpy(), {"samples_per_symbol": 8.0})
     return root
 
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory) -> Path:
     """A tree of constellation PNGs of the tiny set, each with a perturbed twin."""
-    from amc_xai.data import Synthetic
+    from amc_xai.data import Facts, Synthetic
     from amc_xai.data.conversion import write_cells
     from amc_xai.perturbation import PerturbationPlan, Top, Zero
     from amc_xai.representation import Constellation
@@ -169,5 +169,5 @@ def pictures(tmp_path_factory) -> Path:
     plan = PerturbationPlan(["top"], [0.05], Zero(), {"top": Top})
     root = tmp_path_factory.mktemp("pictures") / "tree"
     source = Synthetic(["BPSK", "QPSK"], [0, 20], frames_per_cell=10, frame_length=128)
-    list(write_cells(source, PngWriter(Constellation(32), plan, 0), root, {}))
+    list(write_cells(source, PngWriter(Constellation(Facts.of(source), 32), plan, 0), root, {}))
     return root

@@ -1,7 +1,7 @@
 """Where frames come from: the contract, the sources, the split, the batches."""
 
 from amc_xai.data.batches import evaluation_loader, training_loader
-from amc_xai.data.contracts import Batch, FrameSource
+from amc_xai.data.contracts import Batch, Facts, FrameSource
 from amc_xai.data.images import Images
 from amc_xai.data.radioml2016 import RadioML2016
 from amc_xai.data.radioml2018 import RadioML2018
@@ -12,6 +12,7 @@ from amc_xai.data.synthetic import FreshBatches, Synthetic
 
 __all__ = [
     "Batch",
+    "Facts",
     "FrameSource",
     "FreshBatches",
     "Images",

@@ -1,9 +1,12 @@
 """Which classes and SNRs of a source are wanted: a list, a named set, or all."""
 
+import math
 from collections.abc import Sequence
 
 from amc_xai.errors import UserError
 from amc_xai.signal.classes import DIGITAL_17
+
+SNR_DEFINITIONS = ("es_n0", "sample")
 
 
 def choose_modulations(
@@ -54,6 +57,24 @@ def choose(wanted: Sequence | None, present: list, key: str, where: str) -> list
     if len(set(wanted)) < len(wanted) or not wanted:
         raise UserError(f"{key} must name at least one entry, and each only once, not {list(wanted)}")
     return list(wanted)
+
+
+def check_facts(
+    samples_per_symbol: float | None = None, sample_rate: float | None = None, snr_definition: str | None = None
+) -> None:
+    """Raise UserError unless each of these is None or one that frames can have."""
+    for key, value, least in (
+        ("samples_per_symbol", samples_per_symbol, "a number of samples, 1 or more"),
+        ("sample_rate", sample_rate, "a number of Hz above 0"),
+    ):
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if value is not None and not (number and value > 0 and (key == "sample_rate" or value >= 1)):
+            raise UserError(f"dataset.{key} must be {least}, or null (not known), not {value!r}")
+    if snr_definition not in (None, *SNR_DEFINITIONS):
+        raise UserError(
+            f"dataset.snr_definition must be {' or '.join(SNR_DEFINITIONS)}, or null (not known), "
+            f"not {snr_definition!r}"
+        )
 
 
 def check_count(key: str, value: int | None) -> None:

@@ -1,5 +1,6 @@
 """What every source of frames offers, and what a batch of them is."""
 
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -18,14 +19,33 @@ class Batch(NamedTuple):
     snr: torch.Tensor
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a source's frames; None = not known, which contradicts nothing.
+
+    ``frame_length`` in samples (pixels a side for pictures), ``samples_per_symbol``, ``sample_rate`` in Hz, and
+    ``snr_definition``: what the SNR labels mean, ``"es_n0"`` or ``"sample"``. A representation is built from them.
+    """
+
+    frame_length: int
+    samples_per_symbol: float | None = None
+    sample_rate: float | None = None
+    snr_definition: str | None = None
+
+    @classmethod
+    def of(cls, source: "FrameSource") -> "Facts":
+        """The facts that ``source`` states."""
+        return cls(source.frame_length, source.samples_per_symbol, source.sample_rate, source.snr_definition)
+
+
 class FrameSource(Protocol):
-    """A set of labelled frames whose labels can be had without touching a sample."""
+    """A set of labelled frames, whose labels and :class:`Facts` can be had without touching a sample."""
 
     modulations: list[str]
     snrs: list[float]
     samples_per_symbol: float | None
     sample_rate: float | None
-    snr_definition: str
+    snr_definition: str | None
     frame_length: int
     modulation_index: np.ndarray
     snr_index: np.ndarray

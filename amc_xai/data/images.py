@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 
-from amc_xai.data.choice import check_count, choose_modulations, choose_snrs
+from amc_xai.data.choice import check_count, check_facts, choose_modulations, choose_snrs
 from amc_xai.errors import UserError
 
 NAME = re.compile(
@@ -34,7 +34,7 @@ class Images:
         modulations: class names, ``"digital"``, ``"all"`` or None, in alphabetical order.
         snrs: SNRs in dB, None = all.
         frames_per_cell: take so many samples of each (modulation, SNR); None = all.
-        snr_definition: what the labels mean, ``"es_n0"`` or ``"sample"``.
+        snr_definition: what the labels mean, ``"es_n0"`` or ``"sample"``; None = not known.
 
     Raises:
         UserError: for an absent tree, type, twin, class or SNR, or pictures that aren't square.
@@ -50,7 +50,7 @@ class Images:
         modulations: list[str] | str | None = None,
         snrs: list[float] | None = None,
         frames_per_cell: int | None = None,
-        snr_definition: str = "es_n0",
+        snr_definition: str | None = None,
     ):
         if path is None or not Path(path).is_dir():
             raise UserError(
@@ -58,6 +58,7 @@ class Images:
                 "<modulation>/SNR_<snr>/<type>_<modulation>_SNR_<snr>_sample_<k>.png"
             )
         check_count("dataset.frames_per_cell", frames_per_cell)
+        check_facts(snr_definition=snr_definition)
         found, types, twins = find_images(Path(path))
         for channel in channels:
             if channel not in types:

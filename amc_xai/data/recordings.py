@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from amc_xai.data.choice import check_count, choose_modulations, choose_snrs
+from amc_xai.data.choice import check_count, check_facts, choose_modulations, choose_snrs
 from amc_xai.data.hdf5 import check_finite
 from amc_xai.data.recording_files import SUFFIXES, Label, Recording, open_recording
 from amc_xai.errors import UserError
@@ -27,13 +27,13 @@ class Recordings:
         frame_length: samples in a frame.
         hop: samples from the start of a frame to that of the next; None = ``frame_length``.
         sample_rate: in Hz, for files that don't carry one.
-        samples_per_symbol: of the signals, where known.
+        samples_per_symbol: of the signals; None = not known.
         labels: a CSV file with the columns file, start, stop, modulation, snr; all but ``file`` may be empty
             (start and stop in samples, empty = from the first, to the last). It takes the place of annotations.
         modulations: keep frames of these classes alone; None = all frames, unlabelled ones included.
         snrs: keep frames of these SNRs alone; None = all frames.
         frames_per_cell: take at most so many frames of each (modulation, SNR) cell; None = all.
-        snr_definition: what the labels' SNR means, ``"es_n0"`` or ``"sample"``.
+        snr_definition: what the labels' SNR means, ``"es_n0"`` or ``"sample"``; None = not known.
 
     Raises:
         UserError: for an unreadable file, differing or absent sample rates, or a file too short for a frame.
@@ -45,17 +45,16 @@ class Recordings:
         frame_length: int = 1024,
         hop: int | None = None,
         sample_rate: float | None = None,
-        samples_per_symbol: float | None = 8.0,
+        samples_per_symbol: float | None = None,
         labels: str | None = None,
         modulations: list[str] | str | None = None,
         snrs: list[float] | None = None,
         frames_per_cell: int | None = None,
-        snr_definition: str = "es_n0",
+        snr_definition: str | None = None,
     ):
         if path is None:
             raise UserError("dataset.path must name a recording or a folder of them (dataset.path=FILE_OR_FOLDER)")
-        if snr_definition not in ("es_n0", "sample"):
-            raise UserError(f"dataset.snr_definition must be es_n0 or sample, not {snr_definition!r}")
+        check_facts(samples_per_symbol, sample_rate, snr_definition)
         check_count("dataset.frame_length", frame_length)
         check_count("dataset.hop", hop)
         check_count("dataset.frames_per_cell", frames_per_cell)
@@ -169,8 +168,6 @@ def common_rate(recordings: list[Recording], given: float | None) -> float:
     Raises:
         UserError: if a file carries none and none was given, or two disagree.
     """
-    if given is not None and not given > 0:
-        raise UserError(f"dataset.sample_rate must be a positive number of Hz, not {given}")
     for recording in recordings:
         if recording.sample_rate is None and given is None:
             raise UserError(

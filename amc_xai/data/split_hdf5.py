@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import torch
 
-from amc_xai.data.choice import check_count, choose_modulations, choose_snrs
+from amc_xai.data.choice import check_count, check_facts, choose_modulations, choose_snrs
 from amc_xai.data.hdf5 import Hdf5Frames, frames_tensor
 from amc_xai.errors import UserError
 from amc_xai.files import replacing
@@ -72,6 +72,7 @@ class SplitHdf5:
         snrs: the SNRs to read in dB; None reads all, ascending.
         frames_per_cell: read at most so many frames of each file; None reads all.
         frame_length: cut every frame to its first ``frame_length`` samples; None keeps the stored length.
+        samples_per_symbol, sample_rate, snr_definition: of a store whose files don't say; None = as they say.
 
     Raises:
         UserError: for an absent store, class or SNR, counts below 1, a file without ``X`` or of another shape.
@@ -84,11 +85,15 @@ class SplitHdf5:
         snrs: list[float] | None = None,
         frames_per_cell: int | None = None,
         frame_length: int | None = None,
+        samples_per_symbol: float | None = None,
+        sample_rate: float | None = None,
+        snr_definition: str | None = None,
     ):
         if path is None:
             raise UserError("dataset.path must name the folder of the split store (dataset.path=FOLDER)")
         check_count("dataset.frames_per_cell", frames_per_cell)
         check_count("dataset.frame_length", frame_length)
+        check_facts(samples_per_symbol, sample_rate, snr_definition)
         cells = find_cells(Path(path))
         self.modulations = choose_modulations(modulations, sorted({m for m, _ in cells}), path)
         self.snrs = choose_snrs(snrs, sorted({s for _, s in cells}), path)
@@ -109,8 +114,9 @@ class SplitHdf5:
                 f"dataset.modulations and dataset.snrs: {path} holds none of the cells that were asked for"
             )
         self.frame_length = common_length(self._files, frame_length)
-        self.samples_per_symbol, self.sample_rate = self._told("samples_per_symbol"), self._told("sample_rate")
-        self.snr_definition = self._told("snr_definition") or "es_n0"
+        self.samples_per_symbol = self._fact("samples_per_symbol", samples_per_symbol)
+        self.sample_rate = self._fact("sample_rate", sample_rate)
+        self.snr_definition = self._fact("snr_definition", snr_definition)
         self._starts = np.asarray(starts)
         self.modulation_index = np.concatenate(modulation).astype(np.int64)
         self.snr_index = np.concatenate(snr).astype(np.int64)
@@ -122,13 +128,20 @@ class SplitHdf5:
                 "task.to=FOLDER", len(slow), len(self._files), slow[0].name, path,
             )  # fmt: skip
 
-    def _told(self, name: str) -> float | str | None:
-        """An attribute that the files carry; they must not contradict each other."""
-        told = {plain(file.attributes[name]): file.path for file in self._files if name in file.attributes}
+    def _fact(self, name: str, given: float | str | None) -> float | str | None:
+        """What the files say, else what was given; neither the files nor the two may contradict each other."""
+        told: dict[float | str, Path] = {}
+        for file in self._files:
+            if name in file.attributes:
+                told.setdefault(plain(file.attributes[name], name, file.path), file.path)
         if len(told) > 1:
             (one, first), (other, second) = list(told.items())[:2]
             raise UserError(f"dataset.path: {first} says {name} {one}, but {second} says {other}")
-        return next(iter(told), None)
+        for said, path in told.items():
+            if given is not None and given != said:
+                raise UserError(f"dataset.{name}: {path} says {said}, so {given} can't be right; set it to null")
+            return said
+        return given
 
     def read(self, indices: np.ndarray) -> torch.Tensor:
         """Frames (n, 2, L) float32 at these positions of the label arrays.
@@ -145,10 +158,21 @@ class SplitHdf5:
         return frames_tensor(block)
 
 
-def plain(value: object) -> float | str:
-    """An HDF5 attribute as a Python value."""
-    value = value.decode() if isinstance(value, bytes) else value
-    return value if isinstance(value, str) else float(value)
+def plain(value: object, name: str, path: Path) -> float | str:
+    """An HDF5 attribute of a file as the value of the fact ``name``.
+
+    Raises:
+        UserError: if it is none that frames can have.
+    """
+    try:
+        found = value.decode() if isinstance(value, bytes) else value
+        found = found if isinstance(found, str) else float(np.asarray(found).item())
+        check_facts(**{name: found})
+    except (UserError, TypeError, ValueError) as error:
+        raise UserError(
+            f"dataset.path: the attribute {name} of {path} is {str(value)[:40]!r}, which no frames can have"
+        ) from error
+    return found
 
 
 def common_length(files: list[Hdf5Frames], wanted: int | None) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from amc_xai.data.contracts import Facts
 from amc_xai.errors import UserError
 from amc_xai.representation.constellation import check_drawing, normalise_power
 from amc_xai.representation.histogram import draw_cells, gaussian_smooth, pixel_cells
@@ -40,9 +41,10 @@ class Augmented(nn.Module):
       centre to 10 at the edge: the radius of the blob is the noise level, readable over 40 dB.
 
     Args:
+        facts: of the frames: samples a symbol, 2 or more; up to 2.4 the band has no outside, and
+            ``residual`` can't be drawn.
         image_size: height and width in pixels.
         channels: which of these to draw, in this order.
-        samples_per_symbol: of the frames; above 2.4, or the band has no outside and ``residual`` can't be drawn.
         roll_off: of the matched filter.
         carrier_reach: largest carrier offset that is looked for, in cycles a symbol; a smaller one leaves noise
             fewer chances to be taken for the carrier.
@@ -50,14 +52,14 @@ class Augmented(nn.Module):
         smoothing: standard deviation of a Gaussian blur in pixels; 0 = off.
 
     Raises:
-        UserError: for an unknown channel, or a residual without a band for it.
+        UserError: for samples a symbol that aren't known, an unknown channel, or a residual without a band.
     """
 
     def __init__(
         self,
+        facts: Facts,
         image_size: int = 64,
         channels: Sequence[str] = ("symbols", "recovered", "differential", "residual"),
-        samples_per_symbol: float = 8.0,
         roll_off: float = 0.25,
         carrier_reach: float = 0.01,
         log: bool = True,
@@ -71,7 +73,7 @@ class Augmented(nn.Module):
                 f"there is no channel {unknown[0]!r}" if unknown else "name each channel once, and at least one"
             )
             raise UserError(f"representation.channels: {wrong}; choose from {', '.join(CHANNELS)}")
-        check_blind(samples_per_symbol, carrier_reach)
+        samples_per_symbol = check_blind(facts, carrier_reach)
         if "residual" in channels and not band_has_outside(samples_per_symbol):
             raise UserError(
                 f"representation.channels: at {samples_per_symbol:g} samples a symbol the signal fills the band, "

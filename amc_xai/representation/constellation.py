@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from amc_xai.data.contracts import Facts
 from amc_xai.errors import UserError
 from amc_xai.representation.histogram import draw_cells, gaussian_smooth, pixel_cells
 
@@ -17,6 +18,7 @@ class Constellation(nn.Module):
     """I/Q (B, 2, L) -> one histogram of the trajectory, (B, 1, ``image_size``, ``image_size``) float32.
 
     Args:
+        facts: of the frames; a picture of all samples is drawn from any.
         image_size: height and width in pixels.
         extent: half the width of the square that is drawn, in units of the (normalised) amplitude; or
             ``"quantile"`` for the 99.5 % quantile of the frame's own max(|I|, |Q|).
@@ -31,6 +33,7 @@ class Constellation(nn.Module):
 
     def __init__(
         self,
+        facts: Facts,
         image_size: int = 64,
         extent: float | str = 3.0,
         power_normalise: bool = True,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from amc_xai.data.contracts import Facts
 from amc_xai.errors import UserError
 
 
@@ -15,6 +16,7 @@ class Fusion(nn.Module):
     leave as it is, the network gets from :meth:`sequence_of`.
 
     Args:
+        facts: of the frames, which both parts are built from.
         image: makes an image representation.
         sequence: makes a sequence representation.
 
@@ -22,9 +24,9 @@ class Fusion(nn.Module):
         UserError: if either is of the other kind.
     """
 
-    def __init__(self, image: Callable[[], nn.Module], sequence: Callable[[], nn.Module]):
+    def __init__(self, facts: Facts, image: Callable[[Facts], nn.Module], sequence: Callable[[Facts], nn.Module]):
         super().__init__()
-        self.image, self.sequence = image(), sequence()
+        self.image, self.sequence = image(facts), sequence(facts)
         if not hasattr(self.image, "cells"):
             raise UserError(
                 "representation.image must draw an image, such as representation@representation.image=augmented"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from amc_xai.data.contracts import Facts
 from amc_xai.errors import UserError
 from amc_xai.representation.constellation import Constellation
 from amc_xai.representation.histogram import draw_cells, gaussian_smooth
@@ -17,6 +18,7 @@ class Multiscale(nn.Module):
     ``trajectory_s<width>``, such as ``trajectory_s0`` for the sharp one.
 
     Args:
+        facts: of the frames.
         widths: standard deviations of the Gaussian blur in pixels, 0 = none; a channel each.
         image_size, extent, power_normalise, log: as :class:`Constellation` has them.
 
@@ -26,6 +28,7 @@ class Multiscale(nn.Module):
 
     def __init__(
         self,
+        facts: Facts,
         widths: Sequence[float] = (0, 1, 2, 4),
         image_size: int = 64,
         extent: float | str = 3.0,
@@ -38,7 +41,7 @@ class Multiscale(nn.Module):
                 f"representation.widths: {list(widths)} won't do; name at least one width in pixels, each 0 or "
                 "more and only once"
             )
-        self.constellation = Constellation(image_size, extent, power_normalise, log)
+        self.constellation = Constellation(facts, image_size, extent, power_normalise, log)
         self.widths = tuple(float(w) for w in widths)
         self.channels = tuple(f"trajectory_s{w:g}" for w in widths)
         self.image_size, self.extent, self.log = image_size, extent, log

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from amc_xai.data.contracts import Facts
 from amc_xai.errors import UserError
 
 
@@ -12,10 +13,11 @@ class Unchanged(nn.Module):
     """Pictures (B, C, H, W) pass through as they are; goes with ``dataset=images``.
 
     Args:
+        facts: of the pictures.
         channels: names of the pictures' channels.
     """
 
-    def __init__(self, channels: Sequence[str]):
+    def __init__(self, facts: Facts, channels: Sequence[str]):
         super().__init__()
         self.channels = tuple(channels)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from amc_xai.data.contracts import Facts
 from amc_xai.errors import UserError
 from amc_xai.representation.constellation import normalise_power
 from amc_xai.representation.synchronisation import (
@@ -54,19 +55,20 @@ class Points(nn.Module):
     groups), so that the ideal points stand still as the noise grows.
 
     Args:
+        facts: of the frames: samples a symbol, 2 or more; up to 2.4 the band has no outside, and
+            ``noise`` can't be read.
         groups: which of these, in this order.
-        samples_per_symbol: of the frames; above 2.4, or the band has no outside to read ``noise`` from.
         roll_off: of the matched filter.
         carrier_reach: largest carrier offset that is looked for, in cycles a symbol.
 
     Raises:
-        UserError: for an unknown group, or noise without a band for it.
+        UserError: for samples a symbol that aren't known, an unknown group, or noise without a band for it.
     """
 
     def __init__(
         self,
+        facts: Facts,
         groups: Sequence[str] = GROUPS,
-        samples_per_symbol: float = 8.0,
         roll_off: float = 0.25,
         carrier_reach: float = 0.01,
     ):
@@ -75,7 +77,7 @@ class Points(nn.Module):
         if unknown or not groups or len(set(groups)) < len(groups):
             wrong = f"there is no group {unknown[0]!r}" if unknown else "name each group once, and at least one"
             raise UserError(f"representation.groups: {wrong}; choose from {', '.join(GROUPS)}")
-        check_blind(samples_per_symbol, carrier_reach)
+        samples_per_symbol = check_blind(facts, carrier_reach)
         if "noise" in groups and not band_has_outside(samples_per_symbol):
             raise UserError(
                 f"representation.groups: at {samples_per_symbol:g} samples a symbol the signal fills the band, so "

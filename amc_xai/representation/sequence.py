@@ -5,6 +5,7 @@ import math
 import torch
 from torch import nn
 
+from amc_xai.data.contracts import Facts
 from amc_xai.representation.constellation import normalise_power
 
 
@@ -12,6 +13,9 @@ class Iq(nn.Module):
     """I/Q (B, 2, L) -> the same scaled to unit mean power I^2 + Q^2, (B, 2, L); zeros stay zeros."""
 
     channels: tuple[str, ...] = ("I", "Q")
+
+    def __init__(self, facts: Facts):
+        super().__init__()
 
     def output_shape(self, frame_length: int) -> tuple[int, int]:
         """(C, L) of the sequences of frames of ``frame_length`` samples."""
@@ -29,6 +33,9 @@ class AmplitudePhase(nn.Module):
     """
 
     channels: tuple[str, ...] = ("amplitude", "phase / π")
+
+    def __init__(self, facts: Facts):
+        super().__init__()
 
     def output_shape(self, frame_length: int) -> tuple[int, int]:
         """(C, L) of the sequences of frames of ``frame_length`` samples."""

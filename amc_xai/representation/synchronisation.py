@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import torch
 
+from amc_xai.data.contracts import Facts
 from amc_xai.errors import UserError
 from amc_xai.signal.filters import root_raised_cosine_taps
 
@@ -14,15 +15,28 @@ OUT_OF_BAND = 1.2
 MAX_REACH = 1 / 32
 
 
-def check_blind(samples_per_symbol: float, carrier_reach: float) -> None:
-    """Raise UserError unless frames can be synchronised with these values."""
-    if samples_per_symbol < 2:
-        raise UserError(f"representation.samples_per_symbol must be 2 or more, not {samples_per_symbol:g}")
+def check_blind(facts: Facts, carrier_reach: float) -> float:
+    """The samples a symbol of frames with these facts.
+
+    Raises:
+        UserError: unless they are known and such frames can be synchronised.
+    """
+    if facts.samples_per_symbol is None:
+        raise UserError(
+            "dataset.samples_per_symbol must be given: the representation finds the symbols of a frame, and the "
+            "dataset doesn't say how many samples each has (such as dataset.samples_per_symbol=8)"
+        )
+    if facts.samples_per_symbol < 2:
+        raise UserError(
+            f"dataset.samples_per_symbol must be 2 or more for symbols to be found, "
+            f"not {facts.samples_per_symbol:g}"
+        )
     if not 0 < carrier_reach <= MAX_REACH:
         raise UserError(
             f"representation.carrier_reach must lie above 0 and up to {MAX_REACH:g} cycles a symbol, "
             f"not {carrier_reach:g}"
         )
+    return facts.samples_per_symbol
 
 
 def band_has_outside(samples_per_symbol: float) -> bool:

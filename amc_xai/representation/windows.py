@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from amc_xai.data.contracts import Facts
 from amc_xai.errors import UserError
 from amc_xai.representation.constellation import Constellation
 from amc_xai.representation.histogram import draw_cells, gaussian_smooth
@@ -15,6 +16,7 @@ class Windows(nn.Module):
     frame is scaled as a whole, so that a change of power between parts can be seen.
 
     Args:
+        facts: of the frames.
         parts: how many; a channel each.
         image_size, extent, power_normalise, log, smoothing: as :class:`Constellation` has them.
 
@@ -24,6 +26,7 @@ class Windows(nn.Module):
 
     def __init__(
         self,
+        facts: Facts,
         parts: int = 4,
         image_size: int = 64,
         extent: float | str = 3.0,
@@ -34,7 +37,7 @@ class Windows(nn.Module):
         super().__init__()
         if parts < 1:
             raise UserError(f"representation.parts must be 1 or more, not {parts}")
-        self.constellation = Constellation(image_size, extent, power_normalise, log, smoothing)
+        self.constellation = Constellation(facts, image_size, extent, power_normalise, log, smoothing)
         self.parts = parts
         self.channels = tuple(f"window_{k}" for k in range(parts))
         self.image_size, self.extent, self.log, self.smoothing = image_size, extent, log, smoothing

@@ -4,6 +4,7 @@ import logging
 import os
 from pathlib import Path
 
+from amc_xai.data import Facts
 from amc_xai.data.conversion import SplitStoreWriter, labelled_cells, write_cells
 from amc_xai.errors import UserError
 from amc_xai.parts import Parts
@@ -38,9 +39,8 @@ def run(
     if format == "images":
         from amc_xai.tasks.images import PngWriter
 
-        writer = PngWriter(
-            parts.make["representation"](), parts.make["perturbation"] if perturbed else None, parts.seed
-        )
+        representation = parts.make["representation"](Facts.of(source))
+        writer = PngWriter(representation, parts.make["perturbation"] if perturbed else None, parts.seed)
         stamp |= {"representation": parts.config["representation"]}
         stamp |= {"perturbation": parts.config["perturbation"]} if perturbed else {}
     cells = len(labelled_cells(source))

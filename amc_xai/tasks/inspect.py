@@ -5,6 +5,7 @@ import logging
 
 import numpy as np
 
+from amc_xai.data import Facts
 from amc_xai.data.inspection import cell_counts, chunks_of, scan, warnings_about
 from amc_xai.errors import UserError
 from amc_xai.files import replacing
@@ -31,7 +32,8 @@ def run(parts: Parts, name: str = "inspect", needs_checkpoint: bool = False) -> 
     unknown = int(((source.modulation_index < 0) | (source.snr_index < 0)).sum())
     lines = [
         f"{frames} frames of {source.frame_length} samples, {len(source.modulations)} classes, "
-        f"{len(source.snrs)} SNRs ({source.snr_definition}), {unknown} with an unknown label",
+        f"{len(source.snrs)} SNRs ({source.snr_definition or 'definition not known'}), "
+        f"{unknown} with an unknown label",
         f"SNRs in dB: {', '.join(f'{s:g}' for s in source.snrs) or 'none'}",
         f"frames a cell: {counts.min() if counts.size else 0} to {counts.max() if counts.size else 0}",
         f"{'class':<12}{'frames':>10}{'median RMS':>14}",
@@ -68,7 +70,7 @@ def draw(source, readable: np.ndarray, parts: Parts) -> None:
     if not first:
         return
     chosen = np.asarray(first)
-    picture = Constellation(image_size=64)
+    picture = Constellation(Facts.of(source), image_size=64)
     gallery = Gallery(
         picture(source.read(chosen)).numpy(),
         np.asarray(source.modulations)[source.modulation_index[chosen]],

@@ -11,6 +11,7 @@ from amc_xai.evaluation.predictions import Predictions
 from amc_xai.files import replacing
 from amc_xai.parts import Parts
 from amc_xai.progress import progress
+from amc_xai.tasks.facts import settle
 from amc_xai.tasks.workbench import load_weights, make_classifier
 from amc_xai.training import make_accelerator
 
@@ -23,7 +24,8 @@ def run(parts: Parts, name: str = "predict", needs_checkpoint: bool = True) -> N
     accelerator = make_accelerator(parts.config["device"], options.precision)
     source = parts.make["dataset"]()
     modulations, snrs = parts.loaded["modulations"], parts.loaded["snrs"]
-    classifier = make_classifier(parts, source.frame_length, modulations, snrs)
+    facts = settle(source, parts.loaded, "checkpoint")
+    classifier = make_classifier(parts, facts, modulations, snrs)
     load_weights(classifier, parts)
     # A label that the network doesn't know is no obstacle here: it counts as unknown.
     source.modulation_index = known_labels(source.modulation_index, source.modulations, modulations)

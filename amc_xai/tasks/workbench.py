@@ -1,7 +1,7 @@
 """What the tasks share: data, classifier, device and run folder, wired from the parts."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -9,11 +9,12 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from amc_xai import __version__
-from amc_xai.data import FrameSource, FreshBatches, Split, evaluation_loader, training_loader, verify
+from amc_xai.data import Facts, FrameSource, FreshBatches, Split, evaluation_loader, training_loader, verify
 from amc_xai.data.residency import resident
 from amc_xai.errors import UserError
 from amc_xai.model import Classifier, MultiTaskNetwork
 from amc_xai.parts import Parts
+from amc_xai.tasks.facts import settle
 from amc_xai.training import make_accelerator
 from amc_xai.training.parallel import of_first_process
 
@@ -47,6 +48,7 @@ class Workbench:
         if parts.loaded is not None:
             modulations, snrs = parts.loaded["modulations"], parts.loaded["snrs"]
             relabel(source, modulations, snrs)
+        facts = settle(source, parts.loaded, "resume" if parts.config["resume"] is not None else "checkpoint")
         split = parts.make["split"](source.modulation_index, source.snr_index)
         verify(
             split,
@@ -56,7 +58,7 @@ class Workbench:
             snrs,
             parts.config["split"]["ratios"],
         )
-        classifier = make_classifier(parts, source.frame_length, modulations, snrs)
+        classifier = make_classifier(parts, facts, modulations, snrs)
         if parts.loaded is not None:
             load_weights(classifier, parts)
         return cls(parts, accelerator, source, split, classifier)
@@ -97,8 +99,7 @@ class Workbench:
             "modulations": list(self.classifier.modulations),
             "snrs": list(self.classifier.snrs),
             "split_seed": self.parts.config["split"]["seed"],
-            "frame_length": self.source.frame_length,
-            "snr_definition": self.source.snr_definition,
+            "facts": asdict(Facts.of(self.source)),
         }
 
 
@@ -109,10 +110,10 @@ def make_source(parts: Parts, device: torch.device) -> FrameSource:
     return resident(source, options.get("residency", "disk"), bool(options.get("half_precision", False)), device)
 
 
-def make_classifier(parts: Parts, frame_length: int, modulations: list[str], snrs: list[float]) -> Classifier:
-    """An untrained classifier as configured."""
-    representation = parts.make["representation"]()
-    backbone = parts.make["backbone"](representation.output_shape(frame_length))
+def make_classifier(parts: Parts, facts: Facts, modulations: list[str], snrs: list[float]) -> Classifier:
+    """An untrained classifier as configured, for frames with these facts."""
+    representation = parts.make["representation"](facts)
+    backbone = parts.make["backbone"](representation.output_shape(facts.frame_length))
     head = parts.make["head"]
     network = MultiTaskNetwork(
         backbone, parts.make["extractor"], head["modulation"], head["snr"], len(modulations), len(snrs)

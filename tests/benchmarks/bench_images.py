@@ -12,7 +12,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from amc_xai.data import Facts
 from amc_xai.representation import Constellation
+
+FACTS = Facts(512, 8.0)
 
 SIZE, BATCH, CLASSIC = 224, 128, 400
 
@@ -34,7 +37,7 @@ def classic(job: tuple[str, int]) -> None:
 
 def test_in_memory(benchmark):
     torch.set_num_threads(2)
-    draw = Constellation(SIZE)
+    draw = Constellation(FACTS, SIZE)
     iq = torch.from_numpy(frames(BATCH))
     benchmark(draw, iq)
     print(f"\nin memory, two threads: {BATCH / benchmark.stats['median']:,.0f} images/s")

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import torch
 
-from amc_xai.data import RadioML2018, evaluation_loader, training_loader
+from amc_xai.data import Facts, RadioML2018, evaluation_loader, training_loader
 from amc_xai.data.residency import resident
 from amc_xai.loss import UncertaintyWeights
 from amc_xai.model import Classifier, MultiTaskNetwork, TaskSpecificExtractor, TimmBackbone, linear
@@ -58,7 +58,7 @@ def test_training_from_a_file_beside_one_repeated_batch(benchmark, tmp_path):
     }
     repeated = next(iter(loaders["disk"]))
     loaders["repeated"] = Repeated(type(repeated)(*(part.to(device) for part in repeated)), STEPS)
-    representation = Augmented(64, samples_per_symbol=source.samples_per_symbol)
+    representation = Augmented(Facts.of(source), 64)
     backbone = TimmBackbone(representation.output_shape(1024), "resnet10t")
     network = MultiTaskNetwork(backbone, TaskSpecificExtractor, linear, linear, 17, 26)
     classifier = Classifier(representation, network, source.modulations, source.snrs)

@@ -12,10 +12,13 @@ import time
 import pytest
 import torch
 
+from amc_xai.data import Facts
 from amc_xai.explain import perturbation_scores
 from amc_xai.model import MultiTaskNetwork, TaskSpecificExtractor, TimmBackbone, linear
 from amc_xai.perturbation import Annulus, Bottom, Random, Sector, Top, View, Zero
 from amc_xai.representation import Constellation
+
+FACTS = Facts(512, 8.0)
 
 FRAMES, BATCH, FRACTIONS = int(os.environ.get("AMC_XAI_BENCH_FRAMES", "10000")), 128, [0.01, 0.02, 0.05, 0.1, 0.2]
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -25,7 +28,7 @@ DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 @pytest.mark.parametrize("size", [64, 224])
 @pytest.mark.parametrize("device", DEVICES)
 def test_cost_over_the_forward_passes(benchmark, device, size, control):
-    representation = Constellation(size)
+    representation = Constellation(FACTS, size)
     network = MultiTaskNetwork(
         TimmBackbone((1, size, size), "resnet10t"), TaskSpecificExtractor, linear, linear, 17, 16
     )

@@ -3,7 +3,10 @@
 import pytest
 import torch
 
+from amc_xai.data import Facts
 from amc_xai.representation import Constellation
+
+FACTS = Facts(512, 8.0)
 
 BATCH, LENGTH, SIZE = 64, 1024, 224
 SETTINGS = {
@@ -15,7 +18,7 @@ SETTINGS = {
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_images_per_second(benchmark, setting):
-    constellation = Constellation(SIZE, **SETTINGS[setting])
+    constellation = Constellation(FACTS, SIZE, **SETTINGS[setting])
     iq = torch.randn(BATCH, 2, LENGTH, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         images = benchmark(constellation, iq)

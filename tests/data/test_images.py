@@ -5,12 +5,14 @@ import pytest
 import torch
 from PIL import Image
 
-from amc_xai.data import Images, Synthetic
+from amc_xai.data import Facts, Images, Synthetic
 from amc_xai.data.conversion import write_cells
 from amc_xai.errors import UserError
 from amc_xai.perturbation import PerturbationPlan, Random, Top, Zero
 from amc_xai.representation import Augmented, Constellation, Unchanged
 from amc_xai.tasks.images import PngWriter
+
+FACTS = Facts(512, 8.0)
 
 SOURCE = Synthetic(["QPSK", "8PSK"], [-2, 10], frames_per_cell=3, frame_length=128)
 PLAN = PerturbationPlan(["top", "random"], [0.05, 0.5], Zero(), {"top": Top, "random": Random})
@@ -21,7 +23,7 @@ def write(root, representation, plan=None):
 
 
 def test_pictures_come_back_with_their_labels(tmp_path):
-    representation = Constellation(32)
+    representation = Constellation(FACTS, 32)
     assert write(tmp_path, representation) == [True] * 4
     assert write(tmp_path, representation) == [False] * 4
     assert (tmp_path / "QPSK" / "SNR_-2" / "trajectory_QPSK_SNR_-2_sample_0.png").is_file()
@@ -38,20 +40,20 @@ def test_pictures_come_back_with_their_labels(tmp_path):
 
 
 def test_channels_and_the_representation_that_passes_them_on(tmp_path):
-    representation = Augmented(16, ["symbols", "residual"])
+    representation = Augmented(FACTS, 16, ["symbols", "residual"])
     write(tmp_path, representation)
     images = Images(str(tmp_path), ["residual", "symbols"])
     swapped = Images(str(tmp_path), ["symbols", "residual"])
     batch = images.read(np.arange(5))
     assert batch.equal(swapped.read(np.arange(5)).flip(1))
-    unchanged = Unchanged(["residual", "symbols"])
+    unchanged = Unchanged(FACTS, ["residual", "symbols"])
     assert unchanged(batch) is batch and unchanged.output_shape(images.frame_length) == batch.shape[1:]
     with pytest.raises(UserError, match="use dataset=images, or another representation"):
         unchanged(SOURCE.read(np.arange(2)))
 
 
 def test_twins_lack_exactly_the_masked_pixels(tmp_path):
-    write(tmp_path, Constellation(32), PLAN)
+    write(tmp_path, Constellation(FACTS, 32), PLAN)
     original = Images(str(tmp_path), ["trajectory"]).read(np.arange(12))
     lit = (original > 0).sum((1, 2, 3))
     for name, fraction in (("top5", 0.05), ("random5", 0.05), ("top50", 0.5), ("random50", 0.5)):

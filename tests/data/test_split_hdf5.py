@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from amc_xai.data import SplitHdf5
+from amc_xai.data import Facts, SplitHdf5
 from amc_xai.data.split_hdf5 import cell_path, write_cell
 from amc_xai.errors import UserError
 
@@ -27,7 +27,7 @@ def test_what_is_written_is_read_back_value_for_value(tmp_path):
     written = store(tmp_path)
     source = SplitHdf5(str(tmp_path))
     assert (source.modulations, source.snrs, source.frame_length) == (["BPSK", "QPSK"], [-4.0, 10.0], 12)
-    assert source.samples_per_symbol == 8.0 and source.snr_definition == "es_n0"
+    assert Facts.of(source) == Facts(12, 8.0)
     assert source.modulation_index.dtype == source.snr_index.dtype == np.int64
     read = source.read(np.arange(20)).numpy()
     assert read.dtype == np.float32

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from amc_xai.data import Facts
 from amc_xai.errors import UserError
 from amc_xai.perturbation import (
     Annulus,
@@ -28,6 +29,8 @@ from amc_xai.perturbation import (
 )
 from amc_xai.representation import Constellation
 
+FACTS = Facts(512, 8.0)
+
 
 def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
@@ -43,7 +46,7 @@ def counts_view(seed: int, channels=("symbols",), size: int = 12, rate: float = 
 def walk(frames: int = 4, samples: int = 96, size: int = 10) -> View:
     """Frames of trajectories whose symbols stand at every eighth sample from the fourth; the last has none."""
     iq = torch.randn(frames, 2, samples, generator=generator(5))
-    representation = Constellation(size)
+    representation = Constellation(FACTS, size)
     cells = representation.cells(iq)
     instants = torch.arange(3, samples, 8).expand(frames, -1).clone()
     instants[-1] = -1

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from amc_xai.data import Facts
 from amc_xai.errors import UserError
 from amc_xai.perturbation import DoesNotApply, LocalMean, Noise, Random, Resample, View, Zero
 from amc_xai.representation import Augmented
+
+FACTS = Facts(512, 8.0)
 
 
 def generator(seed: int) -> torch.Generator:
@@ -16,7 +19,7 @@ def generator(seed: int) -> torch.Generator:
 @pytest.fixture(scope="module")
 def case():
     """A view with two channels, a mask in the second, and the representation."""
-    representation = Augmented(16, ("trajectory", "symbols"))
+    representation = Augmented(FACTS, 16, ("trajectory", "symbols"))
     iq = torch.randn(3, 2, 512, generator=generator(0))
     cells = representation.cells(iq)
     view = View(iq, representation.draw(cells), list(representation.channels), cells)

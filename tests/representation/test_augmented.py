@@ -4,20 +4,22 @@ import numpy as np
 import pytest
 import torch
 
-from amc_xai.data import Synthetic
+from amc_xai.data import Facts, Synthetic
 from amc_xai.errors import UserError
 from amc_xai.representation import Augmented, Constellation
 from amc_xai.representation.augmented import CHANNELS
+
+FACTS = Facts(512, 8.0)
 
 IQ = Synthetic(["QPSK", "16QAM", "GMSK"], [5, 25], 2, frame_length=512).read(np.arange(12))
 
 
 def test_channels_come_in_the_order_asked_for():
-    every = Augmented(32, CHANNELS)(IQ)
+    every = Augmented(FACTS, 32, CHANNELS)(IQ)
     assert every.shape == (12, 7, 32, 32)
-    assert Augmented(32, CHANNELS).output_shape(512) == (7, 32, 32)
+    assert Augmented(FACTS, 32, CHANNELS).output_shape(512) == (7, 32, 32)
     for chosen in (("residual",), ("recovered", "trajectory"), ("differential", "symbols", "residual")):
-        some = Augmented(32, chosen)
+        some = Augmented(FACTS, 32, chosen)
         assert some.channels == chosen and some.output_shape(512) == (len(chosen), 32, 32)
         expected = every[:, [CHANNELS.index(name) for name in chosen]]
         assert torch.equal(some(IQ), expected)
@@ -28,13 +30,15 @@ def test_channels_come_in_the_order_asked_for():
 
 
 def test_the_trajectory_is_the_constellation_of_all_samples():
-    difference = Augmented(32, ["trajectory"], log=False)(IQ) - Constellation(32, extent=3.0, log=False)(IQ)
+    difference = Augmented(FACTS, 32, ["trajectory"], log=False)(IQ) - Constellation(
+        FACTS, 32, extent=3.0, log=False
+    )(IQ)
     # Division by the extent may round a point over an edge.
     assert difference.abs().sum() <= 4
 
 
 def test_the_image_of_a_frame_depends_on_that_frame_alone():
-    augmented = Augmented(32, CHANNELS, log=False)
+    augmented = Augmented(FACTS, 32, CHANNELS, log=False)
     together = augmented(IQ)
     order = torch.randperm(12, generator=torch.Generator().manual_seed(0))
     shuffled = augmented(IQ[order])
@@ -45,12 +49,12 @@ def test_the_image_of_a_frame_depends_on_that_frame_alone():
 
 
 def test_scale_makes_no_difference():
-    augmented = Augmented(32, CHANNELS)
+    augmented = Augmented(FACTS, 32, CHANNELS)
     assert torch.equal(augmented(IQ * 2.0**-9), augmented(IQ))
 
 
 def test_a_constant_phase_drops_out_of_the_differential_and_turns_the_symbols():
-    augmented = Augmented(64, ["symbols", "differential", "recovered"])
+    augmented = Augmented(FACTS, 64, ["symbols", "differential", "recovered"])
     points = augmented.points(IQ)
     frame = torch.complex(IQ[:, 0], IQ[:, 1]) * complex(math.cos(1.0), math.sin(1.0))
     turned = augmented.points(torch.stack([frame.real, frame.imag], 1))
@@ -66,7 +70,7 @@ def test_a_carrier_offset_only_turns_the_differential():
     step = 2 * math.pi * 1e-4
     ramp = torch.polar(torch.ones(512), step * torch.arange(512))
     frame = torch.complex(IQ[8:, 0], IQ[8:, 1])
-    augmented = Augmented(64, ["differential"], samples_per_symbol=8.0)
+    augmented = Augmented(FACTS, 64, ["differential"])
     before = augmented.points(torch.stack([frame.real, frame.imag], 1))["differential"]
     shifted = frame * ramp
     after = augmented.points(torch.stack([shifted.real, shifted.imag], 1))["differential"]
@@ -75,7 +79,7 @@ def test_a_carrier_offset_only_turns_the_differential():
 
 
 def test_the_differential_keeps_the_square_root_of_the_magnitude():
-    augmented = Augmented(64, ["symbols", "differential"])
+    augmented = Augmented(FACTS, 64, ["symbols", "differential"])
     points = augmented.points(IQ)
     s = points["symbols"] * 2
     product = s[:, 1:] * s[:, :-1].conj()
@@ -91,7 +95,7 @@ def test_the_radius_of_the_residual_is_the_noise_level(name):
     # normalisation, of median sqrt(p ln 2). The picture spans 4 decades of amplitude, so that 10 dB are 1/8.
     snrs = [-10, 0, 10, 20, 30]
     source = Synthetic([name], snrs, 12, frame_length=1024, channel={"roll_off": (0.25, 0.25)})
-    radius = Augmented(64, ["residual"]).points(source.read(np.arange(60)))["residual"].abs()
+    radius = Augmented(FACTS, 64, ["residual"]).points(source.read(np.arange(60)))["residual"].abs()
     share = (np.abs(np.fft.fftfreq(1024)) > 1.2 / 8).mean()
     medians = []
     for s, snr in enumerate(snrs):
@@ -103,7 +107,7 @@ def test_the_radius_of_the_residual_is_the_noise_level(name):
 
 
 def test_the_residual_keeps_its_direction_and_stops_at_the_centre():
-    augmented = Augmented(64, ["residual"])
+    augmented = Augmented(FACTS, 64, ["residual"])
     n = torch.arange(256)
     # A tone far outside the band passes whole: amplitude 1, so 3 of 4 decades from the centre.
     tone = torch.polar(torch.ones(256), 2 * math.pi * 0.375 * n + 0.4)
@@ -116,13 +120,13 @@ def test_the_residual_keeps_its_direction_and_stops_at_the_centre():
 
 
 def test_a_frame_of_zeros_is_a_dot_in_the_middle_of_every_channel():
-    image = Augmented(9, CHANNELS, log=False)(torch.zeros(1, 2, 128))[0]
+    image = Augmented(FACTS, 9, CHANNELS, log=False)(torch.zeros(1, 2, 128))[0]
     for channel in image:
         assert channel.nonzero().tolist() == [[4, 4]]
 
 
 def test_drawing_the_cells_is_the_image_and_weights_leave_points_out():
-    augmented = Augmented(16, CHANNELS, smoothing=0.8)
+    augmented = Augmented(FACTS, 16, CHANNELS, smoothing=0.8)
     cells = augmented.cells(IQ)
     assert list(cells) == list(CHANNELS)
     assert torch.equal(augmented.draw(cells), augmented(IQ))
@@ -144,9 +148,13 @@ def test_drawing_the_cells_is_the_image_and_weights_leave_points_out():
         ),
         ({"channels": []}, "representation.channels: name each channel once, and at least one"),
         ({"channels": ["symbols", "symbols"]}, "representation.channels: name each channel once"),
-        ({"samples_per_symbol": 1.5}, "representation.samples_per_symbol must be 2 or more, not 1.5"),
+        ({"facts": Facts(512)}, "dataset.samples_per_symbol must be given: the representation finds the symbols"),
         (
-            {"samples_per_symbol": 2},
+            {"facts": Facts(512, 1.5)},
+            "dataset.samples_per_symbol must be 2 or more for symbols to be found",
+        ),
+        (
+            {"facts": Facts(512, 2.0)},
             "representation.channels: at 2 samples a symbol the signal fills the band, so residual has nothing",
         ),
         ({"carrier_reach": 0}, "representation.carrier_reach must lie above 0 and up to 0.03125 cycles a symbol"),
@@ -155,13 +163,13 @@ def test_drawing_the_cells_is_the_image_and_weights_leave_points_out():
 )
 def test_bad_settings_are_refused(options, sentence):
     with pytest.raises(UserError) as error:
-        Augmented(**options)
+        Augmented(**{"facts": FACTS, **options})
     assert str(error.value).startswith(sentence)
 
 
 def test_two_samples_a_symbol_are_enough_without_the_residual():
     iq = Synthetic(["QPSK"], [20], 2, frame_length=256, samples_per_symbol=2).read(np.arange(2))
-    augmented = Augmented(16, ["symbols", "recovered", "differential"], samples_per_symbol=2)
+    augmented = Augmented(Facts(256, 2.0), 16, ["symbols", "recovered", "differential"])
     points = augmented.points(iq)["recovered"] * 2
     # Fourth powers of QPSK points gather on one point of the unit circle (0.09 for symbols of random phase);
     # linear interpolation between so few samples spreads them.

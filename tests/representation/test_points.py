@@ -5,11 +5,14 @@ import math
 import pytest
 import torch
 
+from amc_xai.data import Facts
 from amc_xai.errors import UserError
 from amc_xai.representation import Points
 from amc_xai.representation.points import GROUPS
 from amc_xai.signal import Channel, draw_fresh, synthesise
 from amc_xai.signal.constellations import constellation
+
+FACTS = Facts(512, 8.0)
 
 SPS = 8
 
@@ -39,16 +42,16 @@ def error_db(z, name):
 
 
 def test_all_groups_give_their_channels_over_the_symbols():
-    points = Points()
+    points = Points(FACTS)
     assert points.output_shape(1024) == (24, 127) == tuple(points(frames("QPSK", 2)).shape[1:])
     assert points.output_shape(5) == (24, 1) == tuple(points(torch.randn(2, 2, 5)).shape[1:])
-    assert Points(["amplitude"]).output_shape(64) == (1, 7)
+    assert Points(FACTS, ["amplitude"]).output_shape(64) == (1, 7)
     assert not hasattr(points, "cells")
 
 
 @pytest.mark.parametrize("snr_db", [0.0, 10.0, 30.0])
 def test_noise_is_es_n0_and_symbols_keep_the_power_of_the_signal(snr_db):
-    found = channels(Points(), frames("QPSK", 200, snr_db))
+    found = channels(Points(FACTS), frames("QPSK", 200, snr_db))
     # One frame's noise is known to 0.2 dB, its power by 127 symbols, of which the first and last lack a little.
     assert 10 * found["noise"].mean() + 15 == pytest.approx(snr_db, abs=0.15)
     assert (10 * found["noise"].std(0) < (0.9 if snr_db == 0 else 0.4)).all()
@@ -62,7 +65,7 @@ def test_noise_is_es_n0_and_symbols_keep_the_power_of_the_signal(snr_db):
 )
 def test_the_carrier_is_taken_out_by_the_power_that_holds_a_line(group, name):
     # At 25 dB the noise alone is -25 dB from the points; what timing and carrier leave comes on top.
-    found = channels(Points(), frames(name, snr_db=25.0))
+    found = channels(Points(FACTS), frames(name, snr_db=25.0))
     order = {"recovered_2": 2, "recovered": 4}.get(group, int(group.rpartition("_")[2] if "_" in group else 4))
     z = complex_of(found, group)[:, 6:-6]
     aligned = torch.polar(torch.ones(z.shape), order * z.angle()).mean(-1)
@@ -72,14 +75,14 @@ def test_the_carrier_is_taken_out_by_the_power_that_holds_a_line(group, name):
 
 @pytest.mark.parametrize("name", ["16QAM", "32QAM", "64QAM"])
 def test_the_outermost_points_find_the_carrier_of_dense_qam(name):
-    found = channels(Points(), frames(name, 200, 25.0))
+    found = channels(Points(FACTS), frames(name, 200, 25.0))
     assert (
         error_db(complex_of(found, "recovered_outer"), name) < error_db(complex_of(found, "recovered"), name) - 0.5
     )
 
 
 def test_oqpsk_is_told_by_its_stagger():
-    oqpsk, qpsk = (channels(Points(), frames(name, snr_db=25.0)) for name in ("OQPSK", "QPSK"))
+    oqpsk, qpsk = (channels(Points(FACTS), frames(name, snr_db=25.0)) for name in ("OQPSK", "QPSK"))
     inner = slice(6, -6)
     for part in ("staggered I", "staggered late Q"):
         on_levels = oqpsk[part][:, inner].abs()
@@ -90,7 +93,7 @@ def test_oqpsk_is_told_by_its_stagger():
 
 
 def test_differential_and_amplitude_do_not_change_as_the_frame_turns():
-    points, iq = Points(), frames("16QAM", 8)
+    points, iq = Points(FACTS), frames("16QAM", 8)
     turned = torch.view_as_real(torch.view_as_complex(iq.transpose(1, 2).contiguous()) * 1j).transpose(1, 2)
     first, second = channels(points, iq), channels(points, turned)
     for name in ("differential I", "differential Q", "amplitude", "noise", "recovered line"):
@@ -101,7 +104,7 @@ def test_differential_and_amplitude_do_not_change_as_the_frame_turns():
 
 
 def test_a_frame_depends_on_itself_alone_and_not_on_its_scale():
-    points, iq = Points(), frames("64QAM", 6)
+    points, iq = Points(FACTS), frames("64QAM", 6)
     alone = torch.cat([points(frame[None]) for frame in iq])
     torch.testing.assert_close(points(iq), alone, atol=1e-4, rtol=0)
     torch.testing.assert_close(points(1000 * iq), points(iq), atol=1e-3, rtol=0)
@@ -109,23 +112,23 @@ def test_a_frame_depends_on_itself_alone_and_not_on_its_scale():
 
 def test_noise_is_told_down_to_what_few_symbols_can_tell():
     found = [
-        channels(Points(), frames("QPSK", 200, snr_db))["noise"].mean() for snr_db in (-10.0, -6.0, 0.0, 60.0)
+        channels(Points(FACTS), frames("QPSK", 200, snr_db))["noise"].mean() for snr_db in (-10.0, -6.0, 0.0, 60.0)
     ]
     assert found[0] < found[1] - 0.1 < found[2] - 0.5 and found[3] == 3
 
 
 def test_silence_stays_finite():
-    assert Points()(torch.zeros(2, 2, 64)).isfinite().all()
+    assert Points(FACTS)(torch.zeros(2, 2, 64)).isfinite().all()
 
 
 def test_what_cannot_be_told_is_refused():
     with pytest.raises(UserError, match=r"representation.groups: there is no group 'x'; choose from recovered_2,"):
-        Points(["x"])
+        Points(FACTS, ["x"])
     with pytest.raises(UserError, match=r"representation.groups: name each group once"):
-        Points(["noise", "noise"])
+        Points(FACTS, ["noise", "noise"])
     with pytest.raises(UserError, match=r"at 2 samples a symbol the signal fills the band"):
-        Points(samples_per_symbol=2)
+        Points(Facts(64, 2.0))
     with pytest.raises(UserError, match=r"representation.carrier_reach must lie above 0"):
-        Points(carrier_reach=0)
+        Points(FACTS, carrier_reach=0)
     without = [group for group in GROUPS if group != "noise"]
-    assert Points(without, samples_per_symbol=2).output_shape(64) == (23, 31)
+    assert Points(Facts(64, 2.0), without).output_shape(64) == (23, 31)

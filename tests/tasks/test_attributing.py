@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 from torch import nn
 
 from amc_xai.config import register
+from amc_xai.data import Facts
 from amc_xai.explain import perturbation_scores, write_pis_csv
 from amc_xai.explain.attribution import AttributionPlan, GradCam, IntegratedGradients
 from amc_xai.model.network import Classifier, Prediction
@@ -23,6 +24,8 @@ from amc_xai.report.figures import build_figures
 from amc_xai.representation import Constellation, Iq
 from amc_xai.tasks.attributing import explain_by_attribution
 from amc_xai.training import make_accelerator
+
+FACTS = Facts(512, 8.0)
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -74,7 +77,7 @@ def bench_of(folder, representation, network, methods, **options):
 
 def test_images_leave_tables_curves_and_maps_in_the_gallery(tmp_path):
     methods = {"integrated_gradients": IntegratedGradients(4, 4), "grad_cam": GradCam()}
-    representation = Constellation(image_size=8)
+    representation = Constellation(FACTS, image_size=8)
     bench = bench_of(tmp_path, representation, Reader(), methods, frames=7, metric_frames=2, sanity_frames=2)
     iq = bench.source.read(np.arange(12))
     image = representation(iq)
@@ -114,7 +117,7 @@ def test_samples_are_explained_and_drawn_along_the_frame(tmp_path):
             return super().forward(x.unflatten(2, (5, 8)))
 
     bench = bench_of(
-        tmp_path, Iq(), OnSamples(), {"ig": IntegratedGradients(4, 4)}, sanity_layers=0, metric_frames=0
+        tmp_path, Iq(FACTS), OnSamples(), {"ig": IntegratedGradients(4, 4)}, sanity_layers=0, metric_frames=0
     )
     explain_by_attribution(bench, np.arange(12))
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -123,7 +126,7 @@ def test_samples_are_explained_and_drawn_along_the_frame(tmp_path):
     gallery = Gallery.load(tmp_path / "gallery.npz")
     # The frames of this source are of class A at 10 dB and of class B at 0 dB by turns.
     assert (gallery.modulation.tolist(), gallery.snr.tolist()) == (["A", "B"], [10.0, 0.0])
-    seen = Iq()(bench.source.read(np.arange(2)))
+    seen = Iq(FACTS)(bench.source.read(np.arange(2)))
     np.testing.assert_array_equal(gallery.image, seen)
     prediction = OnSamples()(seen)
     assert gallery.snr_predicted.tolist() == [10.0 * k for k in prediction.snr.argmax(1).tolist()]

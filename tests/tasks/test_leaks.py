@@ -8,7 +8,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from amc_xai.__main__ import config_folder  # registers the schema as well
-from amc_xai.data import Synthetic, stratified_split
+from amc_xai.data import Facts, Synthetic, stratified_split
 from amc_xai.evaluation.inference import predict
 from amc_xai.parts import make_parts
 from amc_xai.representation import Augmented, Constellation
@@ -91,9 +91,9 @@ def test_fresh_frames_are_none_of_the_set():
     assert float(correlation.max()) < 0.6
 
 
-@pytest.mark.parametrize("make", [Augmented, Constellation, lambda: Constellation(extent="quantile")])
+@pytest.mark.parametrize("make", [Augmented, Constellation, lambda facts: Constellation(facts, extent="quantile")])
 def test_representations_hold_nothing_fitted(make):
-    representation = make()
+    representation = make(Facts(1024, 8.0))
     assert not list(representation.parameters())
     source = Synthetic(["BPSK", "64QAM"], [0, 30], frames_per_cell=4, seed=1)
     iq = source.read(np.arange(16))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from amc_xai.data import Synthetic, evaluation_loader, training_loader
+from amc_xai.data import Facts, Synthetic, evaluation_loader, training_loader
 from amc_xai.errors import UserError
 from amc_xai.loss import DynamicWeightAverage, FixedWeights, GradNorm
 from amc_xai.model import Classifier, MultiTaskNetwork, SharedExtractor, linear
@@ -24,6 +24,8 @@ from amc_xai.training import (
 )
 from amc_xai.training.ema import MovingAverage
 from amc_xai.training.speed import compile_in_place, undo_compile
+
+FACTS = Facts(512, 8.0)
 
 SNRS = [0.0, 20.0]
 
@@ -58,7 +60,7 @@ def run(source, tmp_path):
         folder = tmp_path / str(count)
         torch.manual_seed(0)
         network = MultiTaskNetwork(Backbone(), SharedExtractor, linear, linear, 2, 2)
-        classifier = Classifier(Constellation(image_size=16), network, source.modulations, SNRS)
+        classifier = Classifier(Constellation(FACTS, image_size=16), network, source.modulations, SNRS)
         loss = loss(SNRS)
         # Not Adam: it blows the rounding noise of a gradient of zero up to a full step.
         optimizer = torch.optim.SGD([*network.parameters(), *loss.parameters()], lr=0.05, momentum=0.9)

@@ -1,0 +1,83 @@
+"""What is known of the frames: what a source says, completed by a checkpoint and held against it."""
+
+import logging
+from typing import Any
+
+from amc_xai.data import Facts, FrameSource
+from amc_xai.errors import UserError
+
+log = logging.getLogger(__name__)
+ASSUMED_DEFINITION = "es_n0"
+
+
+def settle(source: FrameSource, loaded: dict[str, Any] | None, key: str) -> Facts:
+    """The facts that the representation is built from, which ``source`` states from now on.
+
+    What the source doesn't know is taken from the checkpoint, if there is one. SNR labels whose meaning nobody
+    tells are taken as Es/N0. A frame length that the network wasn't trained on is said in the log.
+
+    Args:
+        source: of the frames that the network is to see.
+        loaded: the checkpoint's content, or None.
+        key: what named it, ``checkpoint`` or ``resume``.
+
+    Raises:
+        UserError: if the source knows what contradicts the checkpoint.
+    """
+    own = Facts.of(source)
+    trained = Facts(own.frame_length) if loaded is None else trained_facts(loaded)
+    refuse_contradiction(own, trained, key)
+    if trained.frame_length not in (None, own.frame_length):
+        log.warning(
+            "%s: the network was trained on frames of length %d and has never seen %d; its answers on these "
+            "aren't proven (dataset.frame_length=%d)",
+            key, trained.frame_length, own.frame_length, trained.frame_length,
+        )  # fmt: skip
+    if own.samples_per_symbol is None and trained.samples_per_symbol is not None:
+        log.info(
+            "dataset.samples_per_symbol is not known; taken as %g, which the network was trained at",
+            trained.samples_per_symbol,
+        )
+    definition = own.snr_definition or trained.snr_definition
+    if definition is None:
+        definition = ASSUMED_DEFINITION
+        if source.snrs:
+            log.info("dataset.snr_definition is not known; the SNR labels are taken as Es/N0 (es_n0)")
+    source.samples_per_symbol = own.samples_per_symbol or trained.samples_per_symbol
+    source.sample_rate = own.sample_rate or trained.sample_rate
+    source.snr_definition = definition
+    return Facts.of(source)
+
+
+def trained_facts(loaded: dict[str, Any]) -> Facts:
+    """What a checkpoint's network was trained on."""
+    if "facts" in loaded:
+        return Facts(**loaded["facts"])
+    # Checkpoints from before facts were stored: the representation had a copy of the samples a symbol.
+    representation = loaded["config"].get("representation", {})
+    told = [representation, *(part for part in representation.values() if isinstance(part, dict))]
+    told.append(loaded["config"].get("dataset", {}))
+    symbols = next((part["samples_per_symbol"] for part in told if part.get("samples_per_symbol")), None)
+    return Facts(loaded.get("frame_length"), symbols, None, loaded.get("snr_definition"))
+
+
+def refuse_contradiction(own: Facts, trained: Facts, key: str) -> None:
+    """Raise UserError if both know a fact, differently. Frame lengths may differ."""
+    if None not in (own.samples_per_symbol, trained.samples_per_symbol):
+        if own.samples_per_symbol != trained.samples_per_symbol:
+            raise UserError(
+                f"dataset.samples_per_symbol: these frames have {own.samples_per_symbol:g} samples a symbol, and "
+                f"the network of {key} was trained at {trained.samples_per_symbol:g}; resample them, or train on "
+                "such frames"
+            )
+    # Symbols are the measure of time that matters; without them the rate is all there is to compare.
+    elif None not in (own.sample_rate, trained.sample_rate) and own.sample_rate != trained.sample_rate:
+        raise UserError(
+            f"dataset.sample_rate: these frames are sampled at {own.sample_rate:g} Hz, and the network of {key} "
+            f"was trained at {trained.sample_rate:g} Hz; resample them, or train on such"
+        )
+    if None not in (own.snr_definition, trained.snr_definition) and own.snr_definition != trained.snr_definition:
+        raise UserError(
+            f"dataset.snr_definition: the SNR labels of these frames mean {own.snr_definition}, and the network "
+            f"of {key} learned {trained.snr_definition}; the two can't be compared"
+        )
