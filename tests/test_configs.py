@@ -26,6 +26,7 @@ NEEDS = {
         "dataset.path={brought}/recordings",
         "dataset.labels={brought}/labels.csv",
         "dataset.sample_rate=1e6",
+        "dataset.samples_per_symbol=8",
     ],
     **{f"backbone/{name}": ["representation=iq"] for name in SEQUENCES},
     **{f"backbone/{name}": ["representation=points"] for name in ("point_set", "point_set_large")},
