@@ -1,5 +1,8 @@
 """The typed schema of the whole configuration, and the checks that cross its fields.
 
+The schema states types and no values: those stand in ``conf/`` alone, and the parts' own Python defaults are the
+same or absent (``tests/test_defaults.py`` compares them).
+
 Nothing here imports torch: ``--help``, ``--cfg`` and tab completion answer at once.
 """
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from amc_xai.errors import UserError
 
@@ -24,22 +27,22 @@ class TrainerConfig:
     batch_size: int = MISSING
     precision: str = MISSING
     gradient_clip: float = MISSING
-    early_stopping: int | None = None
-    workers: int = 0
-    ema: float | None = None
-    compile: bool = False
-    channels_last: bool = False
+    early_stopping: int | None = MISSING
+    workers: int = MISSING
+    ema: float | None = MISSING
+    compile: bool = MISSING
+    channels_last: bool = MISSING
 
 
 @dataclass
 class Config:
     """The top level. Groups are open, so that a user's own part may take keys of its own."""
 
-    seed: int = 0
-    device: str = "auto"
-    checkpoint: str | None = None
-    resume: str | None = None
-    limits: str = "auto"
+    seed: int = MISSING
+    device: str = MISSING
+    checkpoint: str | None = MISSING
+    resume: str | None = MISSING
+    limits: str = MISSING
     task: dict[str, Any] = field(default_factory=dict)
     dataset: dict[str, Any] = field(default_factory=dict)
     split: dict[str, Any] = field(default_factory=dict)
@@ -69,6 +72,12 @@ def check(cfg: DictConfig) -> None:
     Raises:
         UserError: with one sentence that names the key and what is allowed.
     """
+    for key in cfg.trainer:
+        if OmegaConf.is_missing(cfg.trainer, key):
+            raise UserError(
+                f"trainer.{key} has no value; begin a trainer file of your own with `defaults: [default]`, which "
+                "gives it one"
+            )
     task = cfg.task.get("name")
     if cfg.task.get("needs_checkpoint", False) and cfg.checkpoint is None:
         raise UserError(

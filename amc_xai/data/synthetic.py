@@ -44,7 +44,7 @@ class Synthetic:
         self,
         modulations: Sequence[str] | str,
         snrs: Sequence[float],
-        frames_per_cell: int = 100,
+        frames_per_cell: int = 160,
         frame_length: int = 1024,
         samples_per_symbol: float = 8.0,
         channel: dict | None = None,

@@ -41,8 +41,8 @@ class PointSet(nn.Module):
     def __init__(
         self,
         input_shape: tuple[int, ...],
-        width: int = 128,
-        hidden: int = 256,
+        width: int = 192,
+        hidden: int = 384,
         blocks: int = 4,
         octaves: int = 5,
         features: int = 512,

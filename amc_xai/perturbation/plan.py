@@ -30,7 +30,7 @@ class PerturbationPlan:
     operator: Operator
     available: dict[str, Callable[[], Selector | Mapping[str, Selector]]]
     channels: list[str] | None = None
-    frames: int | None = None
+    frames: int | None = 300
     operator_name: str | None = None
     control: str | None = None
     repeats: int = 1

@@ -70,7 +70,7 @@ class Points(nn.Module):
         facts: Facts,
         groups: Sequence[str] = GROUPS,
         roll_off: float = 0.25,
-        carrier_reach: float = 0.01,
+        carrier_reach: float = 0.003,
     ):
         super().__init__()
         unknown = [g for g in groups if g not in GROUPS]

@@ -1,6 +1,7 @@
 """``task=limits``: what no classifier can beat on the dataset's frames, and what classical methods reach."""
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def run(
     name: str = "limits",
     frames_per_cell: int = 200,
     gain: str = "unknown",
-    assume_right: list[str] | None = None,
+    assume_right: Sequence[str] = ("GMSK",),
     anchors: bool = True,
     needs_checkpoint: bool = False,
 ) -> None:
@@ -31,7 +32,7 @@ def run(
     make_accelerator(parts.config["device"], "fp32")  # refuses a device that isn't there, as every task does
     source = parts.make["dataset"]()
     everything = np.arange(len(source.modulation_index))
-    assumed = tuple(["GMSK"] if assume_right is None else assume_right)
+    assumed = tuple(assume_right)
     settings = limit_settings(
         source, everything, frames_per_cell=frames_per_cell, gain=gain, assume_right=assumed, seed=parts.seed
     )

@@ -30,8 +30,8 @@ SUMS = ("loss", "modulation_loss", "snr_loss", "modulation_correct", "snr_correc
 class TrainerOptions:
     """How long and how to train; each field is a key of the ``trainer`` group."""
 
-    epochs: int = 100
-    batch_size: int = 256
+    epochs: int
+    batch_size: int
     precision: str = "auto"
     gradient_clip: float = 1.0
     early_stopping: int | None = 20

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from amc_xai.errors import UserError
 
 
-def timm_optimizer(params: Iterable, name: str, lr: float, weight_decay: float = 0.0, **options) -> Optimizer:
+def timm_optimizer(params: Iterable, name: str, lr: float, weight_decay: float = 0.01, **options) -> Optimizer:
     """Any optimizer of timm by name, such as ``lamb`` or ``lion``.
 
     Raises:
