@@ -32,7 +32,7 @@ class PerturbationPlan:
     channels: list[str] | None = None
     frames: int | None = 300
     operator_name: str | None = None
-    control: str | None = None
+    control: str | None = "random"
     repeats: int = 1
     resamples: int = 2000
 
