@@ -3,7 +3,8 @@
 from amc_xai.limits.anchors import anchor_decisions
 from amc_xai.limits.crb import accuracy_on_grid, data_aided_db, non_data_aided_db
 from amc_xai.limits.decisions import LimitRow, Settings, find_limits
-from amc_xai.limits.likelihood import gain_free_log_likelihood, hybrid_log_likelihood, log_likelihood
+from amc_xai.limits.gain import gain_free_log_likelihood
+from amc_xai.limits.likelihood import hybrid_log_likelihood, log_likelihood
 from amc_xai.limits.observation import FrameModel, Observation, observe
 from amc_xai.limits.table import cached_limits, write_limits_csv
 

@@ -1,5 +1,6 @@
 """The best decisions that can be made about a frame, counted by Monte Carlo."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -8,7 +9,8 @@ import torch
 
 from amc_xai.errors import UserError
 from amc_xai.limits.crb import accuracy_on_grid, data_aided_db
-from amc_xai.limits.likelihood import gain_free_log_likelihood, inside_level, kurtosis, log_likelihood
+from amc_xai.limits.density import symbol_density
+from amc_xai.limits.gain import first_guess, inside_level, kurtosis, tabulated_gain_free
 from amc_xai.limits.observation import FrameModel, Observation, check_classes, observe
 from amc_xai.signal.constellations import constellation
 
@@ -86,8 +88,8 @@ def find_limits(settings: Settings, progress: Progress = lambda items, text, don
         # All classes at once: many short calls would cost more than the arithmetic.
         frames = Observation(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))
         label = torch.arange(len(names)).repeat_interleave(settings.frames_per_cell)
-        modulation = ceiling_decision(frames, names, points, noise) == label
-        joint = joint_log_likelihood(frames, names, points, ratios, model.samples, settings.gain)
+        modulation = ceiling_decision(frames, names, noise) == label
+        joint = joint_log_likelihood(frames, names, ratios, model.samples, settings.gain)
         level = joint.logsumexp(1).argmax(1) == s
         both = joint.flatten(1).argmax(1) == label * len(ratios) + s
         right = np.array([int(hits.sum()) for hits in (modulation, level, both)])
@@ -110,47 +112,49 @@ def draw_cell(settings: Settings, name: str, snr: float, noise: float, points: t
     )  # fmt: skip
 
 
-def ceiling_decision(
-    frames: Observation, names: Sequence[str], points: Sequence[torch.Tensor], noise: float
-) -> torch.Tensor:
+def ceiling_decision(frames: Observation, names: Sequence[str], noise: float) -> torch.Tensor:
     """The most likely class (B,) int64, everything known but the symbols."""
-    scores = []
-    for name, ideal in zip(names, points, strict=True):
-        symbols, outside = frames.of(name == "OQPSK")
-        scores.append(log_likelihood(symbols, ideal, noise) - outside / noise)
+    scores = [symbol_density(name, 1 / noise).log_sum(frames.outputs(name == "OQPSK")) for name in names]
     return torch.stack(scores, 1).argmax(1)
 
 
 def joint_log_likelihood(
-    frames: Observation,
-    names: Sequence[str],
-    points: Sequence[torch.Tensor],
-    ratios: Sequence[float],
-    samples: int,
-    gain: str = "unknown",
+    frames: Observation, names: Sequence[str], ratios: Sequence[float], samples: int, gain: str = "unknown"
 ) -> torch.Tensor:
     """Log-likelihood (B, C, S) float64 of every class at every Es/N0, up to a constant of the frame.
 
-    With the gain unknown, an SNR is passed over (minus infinity) where the noise levels inside and outside the
-    band would lie ``SIGMAS`` standard deviations apart.
+    With the gain unknown, an SNR is passed over (minus infinity) where :func:`possible_snrs` says so.
     """
-    count, device = len(frames.symbols), frames.symbols.device
-    grid = torch.tensor(ratios, dtype=torch.float64, device=device)
-    widest = max(kurtosis(ideal) for ideal in points)
-    result = torch.full((count, len(names), len(grid)), -torch.inf, dtype=torch.float64, device=device)
-    for c, (name, ideal) in enumerate(zip(names, points, strict=True)):
-        symbols, outside = frames.of(name == "OQPSK")
-        if gain == "known":
-            for s, ratio in enumerate(ratios):
-                own = log_likelihood(symbols, ideal, 1 / ratio) - outside * ratio
-                result[:, c, s] = own + (samples - symbols.shape[1]) * np.log(ratio)
-            continue
-        free = outside.clamp(min=1e-30).log() - np.log(samples - symbols.shape[1])
-        inside, variance = inside_level(symbols, grid[None, :], widest)
-        apart = (inside - free[:, None]).abs()
-        spread = (variance + 1 / (samples - symbols.shape[1])).sqrt()
-        score = apart / spread
-        possible = (score < SIGMAS) | (score == score.amin(1, keepdim=True))
-        row, column = possible.nonzero(as_tuple=True)
-        result[row, c, column] = gain_free_log_likelihood(symbols[row], outside[row], samples, ideal, grid[column])
+    result = torch.full((len(frames.energy), len(names), len(ratios)), -torch.inf, dtype=torch.float64)
+    for c, name in enumerate(names):
+        outputs, outside = frames.of(name == "OQPSK")
+        possible = possible_snrs(outputs, outside, samples, ratios, names, gain)
+        for s, ratio in enumerate(ratios):
+            rows, density = possible[:, s].nonzero()[:, 0], symbol_density(name, ratio)
+            if gain == "known":
+                result[:, c, s] = density.log_sum(outputs) - ratio * frames.energy + samples * math.log(ratio)
+            elif len(rows):
+                y, rest, energy = outputs[rows], outside[rows], frames.energy[rows]
+                level = first_guess(y, rest, samples, kurtosis(constellation(name)), ratio)
+                result[rows, c, s] = tabulated_gain_free(y, energy, level, samples, density)[0]
     return result
+
+
+def possible_snrs(
+    outputs: torch.Tensor,
+    outside: torch.Tensor,
+    samples: int,
+    ratios: Sequence[float],
+    names: Sequence[str],
+    gain: str = "unknown",
+) -> torch.Tensor:
+    """Which SNRs (B, S) are worth a look: those at which the noise levels inside and outside the band lie less
+    than ``SIGMAS`` standard deviations apart, and always the nearest one. With the gain known, all."""
+    grid = torch.tensor(ratios, dtype=torch.float64)
+    if gain == "known":
+        return torch.ones(len(outputs), len(grid), dtype=torch.bool)
+    beyond = samples - outputs.shape[1]
+    free = outside.clamp(min=1e-30).log() - math.log(beyond)
+    inside, variance = inside_level(outputs, grid[None, :], max(kurtosis(constellation(name)) for name in names))
+    score = (inside - free[:, None]).abs() / (variance + 1 / beyond).sqrt()
+    return (score < SIGMAS) | (score == score.amin(1, keepdim=True))

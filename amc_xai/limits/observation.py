@@ -53,16 +53,19 @@ class Observation(NamedTuple):
 
     symbols: torch.Tensor
     """complex64 (B, K): matched filter outputs at the symbol instants."""
-    outside: torch.Tensor
-    """float64 (B,): energy of the frame outside the space of those outputs."""
-    staggered: torch.Tensor
-    """complex64 (B, K): the same with the imaginary part taken half a symbol later, as OQPSK sends it."""
-    outside_staggered: torch.Tensor
-    """float64 (B,): energy outside the space of the staggered outputs."""
+    late: torch.Tensor
+    """complex64 (B, K): matched filter outputs half a symbol later."""
+    energy: torch.Tensor
+    """float64 (B,): energy of the whole frame."""
+
+    def outputs(self, staggered: bool) -> torch.Tensor:
+        """The outputs (B, K) that a class is judged by: OQPSK sends the imaginary part half a symbol late."""
+        return torch.complex(self.symbols.real, self.late.imag) if staggered else self.symbols
 
     def of(self, staggered: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        """(outputs, outside energy) that a class is judged by."""
-        return (self.staggered, self.outside_staggered) if staggered else (self.symbols, self.outside)
+        """(outputs, energy outside their space) that a class is judged by."""
+        outputs = self.outputs(staggered)
+        return outputs, self.energy - outputs.abs().double().square().sum(1)
 
 
 def observe(
@@ -88,23 +91,28 @@ def observe(
     frequency = np.arange(count // 2 + 1) / count
     roll_off = rng.uniform(*model.roll_off, (frames, 1))
     overlap = raised_cosine(frequency, roll_off) - raised_cosine(1 - frequency, roll_off)
-    late = np.exp((-1j if staggered else 1j) * np.pi * frequency)
     missed = np.sqrt(np.clip(1 - overlap**2, 0, None))
-    white = np.fft.rfft(deviation * rng.standard_normal(shape))
-    other = np.fft.irfft(late * (overlap * np.fft.rfft(own.imag) + missed * white), count)
-
     # The dimensions that only the other space holds are part of what lies outside this one.
     both_sides = np.where((frequency == 0) | (2 * frequency == 1), 1, 2) * (missed > 1e-6)
-    beyond = (both_sides * np.abs(white) ** 2).sum(1) / count
-    rest = np.clip(2 * (model.samples - count) - both_sides.sum(1), 0, None)
-    outside = beyond + noise / 2 * rng.chisquare(np.where(rest > 0, rest, 1)) * (rest > 0)
-    outside_other = outside + (own.imag**2).sum(1) - (other**2).sum(1)
-    turned = own.real + 1j * other
-    first, second = (own, outside), (turned, outside_other)
-    if staggered:
-        first, second = second, first
-    values = (*first, *second)
-    return Observation(*(torch.from_numpy(v.astype(np.complex64) if np.iscomplexobj(v) else v) for v in values))
+    energy = (own.real**2 + own.imag**2).sum(1)
+
+    def other(part: np.ndarray, later: bool) -> np.ndarray:
+        nonlocal energy
+        white = np.fft.rfft(deviation * rng.standard_normal(shape))
+        energy = energy + (both_sides * np.abs(white) ** 2).sum(1) / count
+        turn = np.exp((1j if later else -1j) * np.pi * frequency)
+        return np.fft.irfft(turn * (overlap * np.fft.rfft(part) + missed * white), count)
+
+    late_real, other_imag = other(own.real, True), other(own.imag, not staggered)
+    imag, late_imag = (other_imag, own.imag) if staggered else (own.imag, other_imag)
+    rest = np.clip(2 * (model.samples - count) - 2 * both_sides.sum(1), 0, None)
+    energy = energy + noise / 2 * rng.chisquare(np.where(rest > 0, rest, 1)) * (rest > 0)
+    symbols, late = own.real + 1j * imag, late_real + 1j * late_imag
+    return Observation(
+        torch.from_numpy(symbols.astype(np.complex64)),
+        torch.from_numpy(late.astype(np.complex64)),
+        torch.from_numpy(energy),
+    )
 
 
 def raised_cosine(frequency: np.ndarray, roll_off: np.ndarray) -> np.ndarray:

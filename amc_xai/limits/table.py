@@ -15,7 +15,7 @@ from amc_xai.limits.decisions import LimitRow, Settings, find_limits
 from amc_xai.signal.constellations import constellation
 
 log = logging.getLogger(__name__)
-VERSION = 1  # of the calculation: raise it whenever the same settings would give other numbers
+VERSION = 2  # of the calculation: raise it whenever the same settings would give other numbers
 COLUMNS = (
     "snr", "modulation_accuracy", "modulation_low", "modulation_high", "snr_accuracy", "joint_accuracy", "crb_db",
 )  # fmt: skip

@@ -1,0 +1,144 @@
+"""What a receiver can reach that doesn't know the carrier: the likelihood with phase and offset averaged over.
+
+Timing and pulse are still known, and with them the matched filter's outputs; so this too bounds what is possible
+from above, but more closely than the limit that knows the carrier.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from amc_xai.limits.carrier import CarrierPrior, with_carrier_averaged, without_carrier
+from amc_xai.limits.decisions import Progress, Settings, draw_cell, possible_snrs
+from amc_xai.limits.density import symbol_density
+from amc_xai.limits.gain import at_unit_gain, first_guess, kurtosis, tabulated_gain_free
+from amc_xai.limits.observation import Observation
+from amc_xai.signal.constellations import constellation
+
+
+@dataclass(frozen=True)
+class ReachableRow:
+    """What is reachable at one SNR: counts out of ``frames`` simulated ones, of the classes that are judged."""
+
+    snr: float
+    frames: int
+    modulation_right: int
+    joint_right: int
+
+
+def find_reachable(
+    settings: Settings,
+    prior: CarrierPrior,
+    progress: Progress = lambda items, text, done, total: items,
+) -> list[ReachableRow]:
+    """One row for each SNR; classes and SNRs have equal priors, and the gain is as ``settings`` say.
+
+    - Modulation: the class of the largest posterior, SNRs summed over.
+    - Joint: the (class, SNR) pair of the largest posterior.
+    """
+    model, names = settings.model, settings.judged
+    ratios = [10 ** (model.es_n0_db(snr) / 10) for snr in settings.snrs]
+    label = torch.arange(len(names)).repeat_interleave(settings.frames_per_cell)
+    rows = []
+    for s, ratio in enumerate(progress(ratios, "with the carrier unknown", 0, len(ratios))):
+        drawn = [
+            with_carrier(
+                draw_cell(settings, name, settings.snrs[s], 1 / ratio, constellation(name)), settings, prior
+            )
+            for name in names
+        ]
+        frames = Observation(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))
+        posterior = carrier_free_log_likelihood(frames, names, ratios, model.samples, prior, settings.gain)
+        modulation = posterior.logsumexp(2).argmax(1) == label
+        joint = posterior.flatten(1).argmax(1) == label * len(ratios) + s
+        rows.append(ReachableRow(settings.snrs[s], len(label), int(modulation.sum()), int(joint.sum())))
+    return rows
+
+
+def with_carrier(frames: Observation, prior: CarrierPrior, rng: np.random.Generator) -> Observation:
+    """The frames with a carrier drawn from the prior."""
+    count, length = frames.symbols.shape
+    offset = torch.from_numpy(prior.offset_std * rng.standard_normal((count, 1)))
+    phase = torch.from_numpy(2 * np.pi * rng.random((count, 1)) * (not prior.phase_known))
+    position = torch.arange(length, dtype=torch.float64) - (length - 1) / 2
+
+    def turned(outputs: torch.Tensor, delay: float) -> torch.Tensor:
+        turn = phase + 2 * np.pi * offset * (position + delay)
+        return (outputs * torch.polar(torch.ones_like(turn), turn)).to(outputs.dtype)
+
+    return Observation(turned(frames.symbols, 0.0), turned(frames.late, 0.5), frames.energy)
+
+
+def carrier_free_log_likelihood(
+    frames: Observation,
+    names: Sequence[str],
+    ratios: Sequence[float],
+    samples: int,
+    prior: CarrierPrior,
+    gain: str = "unknown",
+) -> torch.Tensor:
+    """Log-likelihood (B, C, S) float64 of every class at every Es/N0 (a ratio), up to a constant of the frame.
+
+    Phase and offset are averaged over with their prior. An unknown gain is integrated over at the most likely
+    carrier (Laplace, as in ``gain_free_log_likelihood``); what the average over the carrier adds to that one
+    carrier is then taken at the best gain, on which it hardly depends. SNRs that are out of the question
+    (``possible_snrs``) are minus infinity.
+    """
+    result = torch.full((len(frames.energy), len(names), len(ratios)), -torch.inf, dtype=torch.float64)
+    nearest = nearest_snr(frames, samples, ratios)
+    for c, name in enumerate(names):
+        if gain == "known":
+            for s, ratio in enumerate(ratios):
+                averaged = with_carrier_averaged(name, ratio, frames.symbols, frames.late, prior)
+                result[:, c, s] = averaged.log_sum - ratio * frames.energy + samples * math.log(ratio)
+            continue
+        still = without_best_carrier(frames, nearest, name, ratios, samples, prior)
+        outputs, outside = still.of(name == "OQPSK")
+        possible = possible_snrs(outputs, outside, samples, ratios, names)
+        for s, ratio in enumerate(ratios):
+            rows = possible[:, s].nonzero()[:, 0]
+            if not len(rows):
+                continue
+            y, energy, density = outputs[rows], frames.energy[rows], symbol_density(name, ratio)
+            level = first_guess(y, outside[rows], samples, kurtosis(constellation(name)), ratio)
+            one_carrier, level = tabulated_gain_free(y, energy, level, samples, density)
+            received = (at_unit_gain(part[rows], level, ratio) for part in (frames.symbols, frames.late))
+            averaged = with_carrier_averaged(name, ratio, *received, prior).log_sum
+            result[rows, c, s] = one_carrier + averaged - density.log_sum(at_unit_gain(y, level, ratio))
+    return result
+
+
+def nearest_snr(frames: Observation, samples: int, ratios: Sequence[float]) -> torch.Tensor:
+    """Place (B,) in ``ratios`` of the Es/N0 that the energies in and outside the band speak for, or the one below.
+
+    Of staggered symbols the outputs miss some of the energy.
+    """
+    held = frames.symbols.abs().double().square().sum(1)
+    beyond = (frames.energy - held) / (samples - frames.symbols.shape[1])
+    found = (held / frames.symbols.shape[1] / beyond.clamp(min=1e-30) - 1).clamp(min=1e-3)
+    return (found.log()[:, None] - torch.tensor(ratios, dtype=torch.float64).log()).abs().argmin(1)
+
+
+def without_best_carrier(
+    frames: Observation,
+    nearest: torch.Tensor,
+    name: str,
+    ratios: Sequence[float],
+    samples: int,
+    prior: CarrierPrior,
+) -> Observation:
+    """Frames without the carrier that is most likely under this class at the nearest SNR (B,)."""
+    symbols, late = torch.empty_like(frames.symbols), torch.empty_like(frames.late)
+    outside = frames.energy - frames.symbols.abs().double().square().sum(1)
+    for s in nearest.unique().tolist():
+        rows = (nearest == s).nonzero()[:, 0]
+        y, after = frames.symbols[rows], frames.late[rows]
+        level = first_guess(y, outside[rows], samples, kurtosis(constellation(name)), ratios[s])
+        scaled = (at_unit_gain(part, level, ratios[s]) for part in (y, after))
+        found = with_carrier_averaged(name, ratios[s], *scaled, prior)
+        symbols[rows] = without_carrier(y, found)
+        late[rows] = without_carrier(after, found, 0.5)
+    return Observation(symbols, late, frames.energy)
