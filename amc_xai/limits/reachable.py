@@ -44,12 +44,11 @@ def find_reachable(
     label = torch.arange(len(names)).repeat_interleave(settings.frames_per_cell)
     rows = []
     for s, ratio in enumerate(progress(ratios, "with the carrier unknown", 0, len(ratios))):
-        drawn = [
-            with_carrier(
-                draw_cell(settings, name, settings.snrs[s], 1 / ratio, constellation(name)), settings, prior
-            )
-            for name in names
-        ]
+        snr, drawn = settings.snrs[s], []
+        for name in names:
+            rng = np.random.default_rng([settings.seed, *name.encode(), round((snr + 1000) * 1000), 1])
+            sent = draw_cell(settings, name, snr, 1 / ratio, constellation(name))
+            drawn.append(with_carrier(sent, prior, rng))
         frames = Observation(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))
         posterior = carrier_free_log_likelihood(frames, names, ratios, model.samples, prior, settings.gain)
         modulation = posterior.logsumexp(2).argmax(1) == label

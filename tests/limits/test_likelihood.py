@@ -142,7 +142,7 @@ def test_what_is_passed_over_without_a_look_could_not_have_been_likely():
     ], 1)  # fmt: skip
     looked_at = found > -torch.inf
     assert 0.2 < looked_at.double().mean() < 0.9
-    torch.testing.assert_close(found[looked_at], every[looked_at], rtol=0, atol=0.1)
+    torch.testing.assert_close(found[looked_at], every[looked_at], rtol=0, atol=0.25)  # tables against sums
     posterior = every.flatten(1).softmax(1).view_as(every)
     assert posterior.masked_fill(looked_at, 0).sum((1, 2)).max().item() < 1e-4
 
