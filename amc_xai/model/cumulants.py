@@ -59,6 +59,7 @@ class Cumulants(nn.Module):
     """
 
     accepts = "sequence"
+    version = 1
 
     def __init__(
         self,
@@ -69,8 +70,11 @@ class Cumulants(nn.Module):
     ):
         super().__init__()
         sequence_shape(input_shape, "cumulants", channels=2)
-        if samples_per_symbol is not None and samples_per_symbol < 2:
-            raise UserError(f"backbone.samples_per_symbol must be 2 or more, or null, not {samples_per_symbol:g}")
+        known = isinstance(samples_per_symbol, int | float)
+        if samples_per_symbol is not None and not (known and samples_per_symbol >= 2):
+            raise UserError(
+                f"backbone.samples_per_symbol must be auto, 2 or more, or null, not {samples_per_symbol}"
+            )
         self.samples_per_symbol, self.roll_off = samples_per_symbol, roll_off
         sets = 1 if samples_per_symbol is None else 2
         self.dense = nn.Sequential(

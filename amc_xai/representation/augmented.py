@@ -55,6 +55,8 @@ class Augmented(nn.Module):
         UserError: for samples a symbol that aren't known, an unknown channel, or a residual without a band.
     """
 
+    version = 1
+
     def __init__(
         self,
         facts: Facts,

@@ -30,6 +30,7 @@ class Constellation(nn.Module):
     """
 
     channels: tuple[str, ...] = ("trajectory",)
+    version = 1
 
     def __init__(
         self,

@@ -24,6 +24,8 @@ class Fusion(nn.Module):
         UserError: if either is of the other kind.
     """
 
+    version = 1
+
     def __init__(self, facts: Facts, image: Callable[[Facts], nn.Module], sequence: Callable[[Facts], nn.Module]):
         super().__init__()
         self.image, self.sequence = image(facts), sequence(facts)

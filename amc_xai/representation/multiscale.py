@@ -26,6 +26,8 @@ class Multiscale(nn.Module):
         UserError: for widths below 0 or named twice, and what :class:`Constellation` raises.
     """
 
+    version = 1
+
     def __init__(
         self,
         facts: Facts,

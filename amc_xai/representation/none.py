@@ -17,6 +17,8 @@ class Unchanged(nn.Module):
         channels: names of the pictures' channels.
     """
 
+    version = 1
+
     def __init__(self, facts: Facts, channels: Sequence[str]):
         super().__init__()
         self.channels = tuple(channels)

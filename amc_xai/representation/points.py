@@ -65,6 +65,8 @@ class Points(nn.Module):
         UserError: for samples a symbol that aren't known, an unknown group, or noise without a band for it.
     """
 
+    version = 1
+
     def __init__(
         self,
         facts: Facts,

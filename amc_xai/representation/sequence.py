@@ -13,6 +13,7 @@ class Iq(nn.Module):
     """I/Q (B, 2, L) -> the same scaled to unit mean power I^2 + Q^2, (B, 2, L); zeros stay zeros."""
 
     channels: tuple[str, ...] = ("I", "Q")
+    version = 1
 
     def __init__(self, facts: Facts):
         super().__init__()
@@ -33,6 +34,7 @@ class AmplitudePhase(nn.Module):
     """
 
     channels: tuple[str, ...] = ("amplitude", "phase / π")
+    version = 1
 
     def __init__(self, facts: Facts):
         super().__init__()

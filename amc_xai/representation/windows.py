@@ -24,6 +24,8 @@ class Windows(nn.Module):
         UserError: for less than one part, and what :class:`Constellation` raises.
     """
 
+    version = 1
+
     def __init__(
         self,
         facts: Facts,

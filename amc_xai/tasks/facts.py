@@ -1,6 +1,8 @@
 """What is known of the frames: what a source says, completed by a checkpoint and held against it."""
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from amc_xai.data import Facts, FrameSource
@@ -59,6 +61,20 @@ def trained_facts(loaded: dict[str, Any]) -> Facts:
     told.append(loaded["config"].get("dataset", {}))
     symbols = next((part["samples_per_symbol"] for part in told if part.get("samples_per_symbol")), None)
     return Facts(loaded.get("frame_length"), symbols, None, loaded.get("snr_definition"))
+
+
+def told(make: Callable, facts: Facts) -> Callable:
+    """The factory ``make`` with the samples a symbol of the frames wherever it, or a part of it, has ``auto``.
+
+    A network that looks for symbols by itself gets its input's shape alone, which doesn't tell them.
+    """
+    known = {}
+    for key, value in getattr(make, "keywords", {}).items():
+        if key == "samples_per_symbol" and value == "auto":
+            known[key] = facts.samples_per_symbol
+        elif isinstance(value, partial):
+            known[key] = told(value, facts)
+    return partial(make, **known) if known else make
 
 
 def refuse_contradiction(own: Facts, trained: Facts, key: str) -> None:

@@ -14,7 +14,8 @@ from amc_xai.data.residency import resident
 from amc_xai.errors import UserError
 from amc_xai.model import Classifier, MultiTaskNetwork
 from amc_xai.parts import Parts
-from amc_xai.tasks.facts import settle
+from amc_xai.tasks.facts import settle, told, trained_facts
+from amc_xai.tasks.versions import refuse_other_versions, versions_of
 from amc_xai.training import make_accelerator
 from amc_xai.training.parallel import of_first_process
 
@@ -100,6 +101,7 @@ class Workbench:
             "snrs": list(self.classifier.snrs),
             "split_seed": self.parts.config["split"]["seed"],
             "facts": asdict(Facts.of(self.source)),
+            "versions": versions_of(self.classifier),
         }
 
 
@@ -113,7 +115,9 @@ def make_source(parts: Parts, device: torch.device) -> FrameSource:
 def make_classifier(parts: Parts, facts: Facts, modulations: list[str], snrs: list[float]) -> Classifier:
     """An untrained classifier as configured, for frames with these facts."""
     representation = parts.make["representation"](facts)
-    backbone = parts.make["backbone"](representation.output_shape(facts.frame_length))
+    # A network looks for symbols as it was trained to, whatever is known now.
+    trained = facts if parts.loaded is None else trained_facts(parts.loaded)
+    backbone = told(parts.make["backbone"], trained)(representation.output_shape(facts.frame_length))
     head = parts.make["head"]
     network = MultiTaskNetwork(
         backbone, parts.make["extractor"], head["modulation"], head["snr"], len(modulations), len(snrs)
@@ -154,6 +158,7 @@ def load_weights(classifier: Classifier, parts: Parts) -> None:
         UserError: if the network that the configuration describes has other weights.
     """
     key = "checkpoint" if parts.config["checkpoint"] is not None else "resume"
+    refuse_other_versions(classifier, parts.loaded, key)
     try:
         classifier.network.load_state_dict(parts.loaded["network"])
     except RuntimeError as error:

@@ -56,6 +56,17 @@ def test_a_store_written_at_4_samples_a_symbol_is_synchronised_at_4(tmp_path, st
     assert fusion.classifier.representation.image.samples_per_symbol == 4
 
 
+def test_a_network_that_looks_for_symbols_itself_is_told_the_samples_a_symbol(tmp_path, store_at_4):
+    at_4 = ["dataset=split_hdf5", f"dataset.path={store_at_4}"]
+    alone = build(tmp_path, *at_4, "representation=iq", "backbone=cumulants")
+    assert alone.classifier.network.backbone.samples_per_symbol == 4
+    without = build(tmp_path, *at_4, "representation=iq", "backbone=cumulants", "backbone.samples_per_symbol=null")
+    assert without.classifier.network.backbone.samples_per_symbol is None
+    both = ["representation=fusion", "backbone=fusion", "representation.image.image_size=32"]
+    fused = build(tmp_path, *at_4, *both, "backbone@backbone.sequence=cumulants")
+    assert fused.classifier.network.backbone.sequence.samples_per_symbol == 4
+
+
 def test_a_foreign_store_is_refused_until_its_samples_a_symbol_are_given(tmp_path):
     frames = Synthetic(["BPSK", "QPSK"], [20], **SETTINGS)
     for m, name in enumerate(frames.modulations):
