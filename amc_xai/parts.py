@@ -79,7 +79,8 @@ def make_parts(cfg: DictConfig, folder: Path, overrides: list[str]) -> Parts:
 def overlay(cfg: DictConfig, stored: dict[str, Any], overrides: list[str]) -> DictConfig:
     """The checkpoint's configuration, overridden by the groups and keys that the command line gives.
 
-    A group given on the command line (``dataset=...``) replaces the stored one whole; a key replaces that key.
+    A group given on the command line (``dataset=...``) replaces the stored one whole, and one inside another
+    (``loss/snr_term=...``) that part of it alone; a key replaces that key.
     What an ``experiment=`` changes counts as given.
     """
     result = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
@@ -89,9 +90,9 @@ def overlay(cfg: DictConfig, stored: dict[str, Any], overrides: list[str]) -> Di
         if key in result and key not in own:
             result[key] = without_copies(value) if key == "representation" else value
     groups, keys = given(overrides)
-    for group in groups:
-        if group in cfg:
-            result[group] = cfg[group]
+    for group in sorted(groups):  # an outer one before what is inside it
+        if OmegaConf.select(cfg, group) is not None:
+            OmegaConf.update(result, group, OmegaConf.select(cfg, group), merge=False, force_add=True)
     for key in keys:
         OmegaConf.update(result, key, OmegaConf.select(cfg, key), force_add=True)
     return result
@@ -107,23 +108,41 @@ def without_copies(representation: dict[str, Any]) -> dict[str, Any]:
 
 
 def given(overrides: list[str]) -> tuple[set[str], list[str]]:
-    """The top-level groups and the keys that these overrides set, those of an experiment included."""
+    """The groups and the keys that these overrides set, by their places; those of an experiment included."""
     choices = HydraConfig.get().runtime.choices
-    groups, keys = set(), []
+    groups: set[str] = set()
+    keys: list[str] = []
     for override in OverridesParser.create().parse_overrides(overrides):
         key = override.key_or_group
+        element = f"{key}@{override.package}" if override.package else key
         if key == "experiment":
-            plain, changed = compose("config"), compose("config", [override.input_line])
-            before, after = leaves(plain), leaves(changed)
-            differing = [k for k in after if k not in before or before[k] != after[k]]
-            targets = {k.split(".")[0] for k in differing if k.endswith("._target_")}
-            groups |= targets - {"trainer"}
-            keys += [k for k in differing if k.split(".")[0] not in targets]
-        elif key in choices:
-            groups.add(key.split("/")[0])
+            more, differing = changed_by(override.input_line)
+            groups |= more
+            keys += differing
+        elif element in choices:
+            groups.add(place_of(element))
         else:
             keys.append(key)
-    return groups, [k for k in keys if k.split(".")[0] not in groups]
+    return groups, [k for k in keys if not any(k == g or k.startswith(f"{g}.") for g in groups)]
+
+
+def changed_by(experiment: str) -> tuple[set[str], list[str]]:
+    """The groups that an ``experiment=`` chooses otherwise, or whose ``_target_`` it changes, and the keys."""
+    plain, changed = (compose("config", lines, return_hydra_config=True) for lines in ([], [experiment]))
+    (before, chosen_before), (after, chosen) = (
+        (leaves(OmegaConf.masked_copy(cfg, [k for k in cfg if k != "hydra"])), cfg.hydra.runtime.choices)
+        for cfg in (plain, changed)
+    )
+    differing = [k for k in after if k not in before or before[k] != after[k]]
+    groups = {place_of(k) for k in chosen if k not in chosen_before or chosen[k] != chosen_before[k]}
+    groups |= {k.removesuffix("._target_") for k in differing if k.endswith("._target_")}
+    return groups - {"trainer"}, differing
+
+
+def place_of(choice: str) -> str:
+    """Where in the configuration a group stands: ``loss/snr_term`` at ``loss.snr_term``, ``head@a.b`` at a.b."""
+    group, _, package = choice.partition("@")
+    return package or group.replace("/", ".")
 
 
 def leaves(cfg: DictConfig, prefix: str = "") -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Where frames come from: the contract, the sources, the split, the batches."""
 
 from amc_xai.data.batches import evaluation_loader, training_loader
-from amc_xai.data.contracts import Batch, Facts, FrameSource
+from amc_xai.data.contracts import Batch, Facts, FrameSource, SamplerHooks
 from amc_xai.data.images import Images
 from amc_xai.data.radioml2016 import RadioML2016
 from amc_xai.data.radioml2018 import RadioML2018
@@ -19,6 +19,7 @@ __all__ = [
     "RadioML2016",
     "RadioML2018",
     "Recordings",
+    "SamplerHooks",
     "Split",
     "SplitHdf5",
     "Synthetic",

@@ -71,6 +71,15 @@ class TrainingBatches(Sampler[list[int]]):
     def __len__(self) -> int:
         return -(-len(self.order()) // self.batch_size)
 
+    def sizes(self) -> list[int]:
+        """Frames of each batch of this epoch, of all processes together."""
+        frames = len(self.order())
+        return [min(self.batch_size, frames - begin) for begin in range(0, frames, self.batch_size)]
+
+    def report(self) -> dict[str, float]:
+        """Under a curriculum, the share of the frames of a balanced set that this epoch takes."""
+        return {} if self.rates is None else {"curriculum_share": float(self.rates(self.epoch).mean())}
+
     def __iter__(self) -> Iterator[list[int]]:
         order = self.order()
         for begin in range(self.start * self.batch_size, len(order), self.batch_size):

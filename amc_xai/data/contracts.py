@@ -53,3 +53,18 @@ class FrameSource(Protocol):
     def read(self, indices: np.ndarray) -> torch.Tensor:
         """Return the frames at ``indices`` (n,) as float32 (n, 2, L), in memory as it comes (a view, maybe)."""
         ...
+
+
+class SamplerHooks(Protocol):
+    """What the training loop asks of ``training.batch_sampler``; a sampler defines those that it has an answer to.
+
+    The loop also sets ``epoch`` and ``start``, the batches of it that are done, before each epoch.
+    """
+
+    def sizes(self) -> list[int]:
+        """Frames of each batch of this epoch over all processes; empty: every process has equally many of them."""
+        return []
+
+    def report(self) -> dict[str, float]:
+        """What the history of the training is to say of this epoch."""
+        return {}

@@ -148,6 +148,10 @@ class FreshBatches:
     def __len__(self) -> int:
         return max(1, self.frames // self.batch_size)
 
+    def report(self) -> dict[str, float]:
+        """Under a curriculum, the mean of this epoch's rates."""
+        return {} if self.rates is None else {"curriculum_share": float(self.rates(self.epoch).mean())}
+
     def __iter__(self) -> Iterator[Batch]:
         generator = torch.Generator(self.device)
         size = -(-self.batch_size // self.ranks)

@@ -5,7 +5,17 @@ from amc_xai.loss.fixed import FixedWeights
 from amc_xai.loss.gradnorm import GradNorm
 from amc_xai.loss.snr_terms import DistancePenalisedSnr, MeanVarianceSnr, OrdinalSnr, SnrCrossEntropy
 from amc_xai.loss.softmax import SoftmaxWeights
-from amc_xai.loss.terms import LossTerms, SnrTerm, Target, TaskTerms, chance_loss, cross_entropy
+from amc_xai.loss.terms import (
+    LossHooks,
+    LossTerms,
+    SnrTerm,
+    Target,
+    TaskTerms,
+    chance_loss,
+    cross_entropy,
+    loss_terms,
+    plain_sum,
+)
 from amc_xai.loss.uncertainty import UncertaintyWeights
 
 __all__ = [
@@ -13,6 +23,7 @@ __all__ = [
     "DynamicWeightAverage",
     "FixedWeights",
     "GradNorm",
+    "LossHooks",
     "LossTerms",
     "MeanVarianceSnr",
     "OrdinalSnr",
@@ -24,4 +35,6 @@ __all__ = [
     "UncertaintyWeights",
     "chance_loss",
     "cross_entropy",
+    "loss_terms",
+    "plain_sum",
 ]

@@ -19,8 +19,6 @@ class DynamicWeightAverage(nn.Module):
     epochs have weights 1 and 1. The training loop calls :meth:`after_epoch`; weights and losses are in the
     state, so that a resumed run goes on as if it had never stopped.
 
-    In evaluation mode the total is the plain sum, so that the validation losses of different epochs compare.
-
     Raises:
         UserError: unless the temperature is above 0.
     """
@@ -43,8 +41,7 @@ class DynamicWeightAverage(nn.Module):
 
     def forward(self, prediction: Prediction, target: Target) -> LossTerms:
         losses = torch.stack(self.terms(prediction, target))
-        total = (self.weight * losses).sum() if self.training else losses.sum()
-        return LossTerms(total, losses[0], losses[1], self.weight / self.weight.sum())
+        return LossTerms((self.weight * losses).sum(), losses[0], losses[1], self.weight / self.weight.sum())
 
     @torch.no_grad()
     def after_epoch(self, mean_modulation: float, mean_snr: float) -> None:

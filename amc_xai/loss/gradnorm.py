@@ -21,8 +21,6 @@ class GradNorm(nn.Module):
     derivative is taken. The training loop calls :meth:`balance` before each backward pass; the state holds
     weights and first losses.
 
-    In evaluation mode the total is the plain sum, so that the validation losses of different epochs compare.
-
     Args:
         alpha: how strongly a task that learns slowly is pushed; 0 makes the gradients equal.
         lr: step of the weights.
@@ -56,28 +54,27 @@ class GradNorm(nn.Module):
         losses = torch.stack(self.terms(prediction, target))
         # A copy, because balance changes the weights between this pass and the backward one.
         weight = self.weight.clone()
-        total = (weight * losses).sum() if self.training else losses.sum()
-        return LossTerms(total, losses[0], losses[1], weight / weight.sum())
+        return LossTerms((weight * losses).sum(), losses[0], losses[1], weight / weight.sum())
 
     def balance(
         self,
         terms: LossTerms,
         shared: nn.Module,
         mean: Callable[[torch.Tensor], torch.Tensor] = lambda values: values,
+        scale: torch.Tensor | float = 1.0,
     ) -> None:
         """Move the weights of the next step by one batch's ``terms``, whose graph is kept.
 
-        ``shared`` is the part of the network that both tasks use; ``mean`` averages over processes. A batch
-        without a label of either task, or with a gradient that isn't finite, moves nothing.
+        ``shared``, ``mean`` and ``scale`` are those of :class:`amc_xai.loss.LossHooks`. A batch without a label of
+        either task, or with a gradient that isn't finite, moves nothing.
         """
-        layer = last_layer(shared)
-        pull = [
-            torch.autograd.grad(loss, layer, retain_graph=True)[0].float().norm()
-            for loss in (terms.modulation, terms.snr)
-        ]
-        values = mean(torch.stack([*pull, terms.modulation.detach().float(), terms.snr.detach().float()]))
+        layer, losses = last_layer(shared), (terms.modulation, terms.snr)
+        pull = [torch.autograd.grad(scale * loss, layer, retain_graph=True)[0].float() / scale for loss in losses]
+        # The norm of the whole batch's gradient, which isn't the mean of the norms of its parts.
+        whole = mean(torch.cat([*(gradient.flatten() for gradient in pull), torch.stack(losses).detach().float()]))
         with torch.no_grad():
-            norm, losses = values[:2], values[2:]
+            norm, losses = whole[:-2].view(2, -1).norm(dim=1), whole[-2:]
+            values = torch.cat([norm, losses])
             usable = torch.isfinite(values).all() & (values > 0).all()
             first = torch.where(self.first > 0, self.first, losses)
             ratio = losses / first

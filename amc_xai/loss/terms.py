@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import nn
@@ -26,6 +26,53 @@ class LossTerms(NamedTuple):
     modulation: torch.Tensor
     snr: torch.Tensor
     weights: torch.Tensor
+
+
+class LossHooks(Protocol):
+    """What the training loop calls on a loss beside ``forward``; a loss defines those that it needs."""
+
+    def balance(
+        self,
+        terms: LossTerms,
+        shared: nn.Module,
+        mean: Callable[[torch.Tensor], torch.Tensor],
+        scale: torch.Tensor | float,
+    ) -> None:
+        """After a batch's forward pass and before its backward one, whose graph must be kept.
+
+        ``shared`` is the part of the network that both tasks use; ``mean`` averages a tensor over the whole batch,
+        whatever share of it this process has; gradients are to be taken of a loss times ``scale`` (half precision
+        would lose the small ones) and divided by it.
+        """
+
+    def project(self) -> None:
+        """After each step of the optimizer: bring parameters back to where they may be."""
+
+    def after_epoch(self, mean_modulation: float, mean_snr: float) -> None:
+        """After each epoch, with the mean training losses of both tasks in it."""
+
+
+def loss_terms(loss: nn.Module, prediction: Prediction, target: Target) -> LossTerms:
+    """What ``loss`` makes of a batch.
+
+    Raises:
+        UserError: if that is anything but :class:`LossTerms`.
+    """
+    terms = loss(prediction, target)
+    if not isinstance(terms, LossTerms):
+        raise UserError(
+            f"loss: {type(loss).__name__} must return LossTerms(total, modulation, snr, weights) from "
+            f"amc_xai.loss, and returned {type(terms).__name__}"
+        )
+    return terms
+
+
+def plain_sum(modulation: float, snr: float, weights: Sequence[float]) -> float:
+    """The yardstick of a training: both tasks' mean losses added up, whatever they weigh in the loss.
+
+    Weights that are learned can't move it. A task of weight 0 isn't trained, and doesn't count.
+    """
+    return sum(value for value, weight in zip((modulation, snr), weights, strict=True) if weight > 0)
 
 
 def cross_entropy(logits: torch.Tensor, target: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """The network that answers both questions, and the classifier that takes raw I/Q."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import nn
@@ -12,6 +12,14 @@ class Prediction(NamedTuple):
 
     modulation: torch.Tensor
     snr: torch.Tensor
+
+
+class BackboneHooks(Protocol):
+    """What the training loop asks of a backbone beside ``forward``. One defines it that has something to say."""
+
+    def report(self) -> dict[str, float]:
+        """What the history of the training is to say of this epoch, asked for after its validation."""
+        return {}
 
 
 class MultiTaskNetwork(nn.Module):

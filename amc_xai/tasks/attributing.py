@@ -36,11 +36,13 @@ log = logging.getLogger(__name__)
 def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
     """Explain some of these frames with the methods of ``attribution=``; nothing if there is none.
 
+    Of several processes the first one explains.
+
     Leaves ``attribution.csv``, ``attribution_curves.npz``, ``sanity.csv``, ``attribution_agreement.csv``, maps in
     ``gallery.npz`` and, of images, ``pis_vs_attribution.csv`` (from the ``pis.csv`` that lies there).
     """
     plan: AttributionPlan = bench.parts.make["attribution"]
-    if not plan.methods or len(indices) == 0:
+    if not plan.methods or len(indices) == 0 or not bench.accelerator.is_main_process:
         return
     folder, seed = bench.parts.folder, bench.parts.seed
     network = as_explained(bench.classifier, bench.accelerator).network

@@ -19,6 +19,7 @@ from amc_xai.model import Classifier
 from amc_xai.progress import progress
 from amc_xai.tasks.workbench import Workbench
 from amc_xai.training import parameter_groups, train
+from amc_xai.training.parallel import Alone
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,8 @@ def refit(
 ) -> nn.Module:
     """Train ``network`` as the run itself is configured to, for so many epochs; leaves nothing on disk.
 
+    In this process alone: of several, the first one explains and the others don't come here.
+
     Raises:
         UserError: the split has no frames to train or to validate on.
     """
@@ -75,7 +78,7 @@ def refit(
     validation = bench.evaluation_batches(bench.split.validation)
     with tempfile.TemporaryDirectory() as folder:
         train(
-            classifier, loss, optimizer, schedule, training, validation, options, bench.accelerator,
+            classifier, loss, optimizer, schedule, training, validation, options, Alone(bench.accelerator),
             Path(folder), bench.about(), None, progress,
         )  # fmt: skip
     return as_explained(classifier, bench.accelerator).network

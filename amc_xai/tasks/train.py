@@ -15,7 +15,7 @@ from amc_xai.tasks.reporting import report
 from amc_xai.tasks.testing import test
 from amc_xai.tasks.workbench import Workbench, device_text
 from amc_xai.tracking import NoTracker
-from amc_xai.training import load_checkpoint, mean_batches, parameter_groups, train
+from amc_xai.training import check_resumable, load_checkpoint, mean_batches, parameter_groups, train
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ def run(
     a search with several objectives.
     """
     names = [objective] if isinstance(objective, str) else objective
+    refuse_own_folder(parts)
     bench = Workbench.build(parts)
     parts, main = bench.parts, bench.accelerator.is_main_process
     options = parts.make["trainer"]
@@ -48,12 +49,14 @@ def run(
         len(bench.split.validation), len(bench.split.test),
         f"{sum(p.numel() for p in bench.classifier.parameters()):,}", device_text(bench.accelerator),
     )  # fmt: skip
+    resume_from = parts.config["resume"]
+    if resume_from is not None:
+        check_resumable(parts.loaded, loss, optimizer, schedule)
     costs = {}
     if main:
         shape = bench.classifier.representation.output_shape(bench.source.frame_length)
         card = parts.folder / "model.json"
         costs = write_model_card(bench.classifier.network, shape, device_text(bench.accelerator), card)
-    resume_from = parts.config["resume"]
     if resume_from is not None:
         log.info("resuming from %s after %d epochs", resume_from, parts.loaded["state"]["epoch"])
         best_so_far = Path(resume_from).parent / "best.pt"
@@ -99,6 +102,16 @@ def run(
     best_row = {**state.history[state.best_epoch], **costs}
     values = [best_row[name] for name in names]
     return values[0] if isinstance(objective, str) else values
+
+
+def refuse_own_folder(parts: Parts) -> None:
+    """A run that is resumed in its own folder would write over what it goes on from."""
+    resume_from = parts.config["resume"]
+    if resume_from is not None and parts.folder.resolve() in Path(resume_from).resolve().parents:
+        raise UserError(
+            f"hydra.run.dir: {parts.folder} is the folder of the run to resume, and its files would be written "
+            "over; leave hydra.run.dir out, or name a new folder"
+        )
 
 
 def unwatched(batches: Iterable, text: str, done: int, total: int) -> Iterable:

@@ -3,15 +3,17 @@
 from amc_xai.training.checkpoint import load_checkpoint, save_checkpoint
 from amc_xai.training.curriculum import SnrCurriculum, mean_batches, no_curriculum
 from amc_xai.training.device import make_accelerator
-from amc_xai.training.loop import State, TrainerOptions, train
+from amc_xai.training.loop import train
 from amc_xai.training.optimizers import parameter_groups, timm_optimizer
 from amc_xai.training.schedule import Schedule, constant, cosine, cyclic, plateau
+from amc_xai.training.session import State, TrainerOptions, check_resumable
 
 __all__ = [
     "Schedule",
     "SnrCurriculum",
     "State",
     "TrainerOptions",
+    "check_resumable",
     "constant",
     "cosine",
     "cyclic",

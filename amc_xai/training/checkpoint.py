@@ -18,13 +18,14 @@ def load_checkpoint(path: str | Path, key: str = "checkpoint") -> dict:
     """Read a checkpoint onto the CPU.
 
     Raises:
-        UserError: naming ``key``, if the file is absent or is no checkpoint of this package.
+        UserError: naming ``key``, if the file is absent or is no checkpoint of this package; for ``resume``, if it
+            lacks what a training needs to go on.
     """
-    path = Path(path)
+    path, name = Path(path), "last.pt" if key == "resume" else "best.pt"
     if path.is_dir():
-        raise UserError(f"{key}: {path} is a folder; name the file, such as {path}/checkpoints/best.pt")
+        raise UserError(f"{key}: {path} is a folder; name the file, such as {path}/checkpoints/{name}")
     if not path.is_file():
-        raise UserError(f"{key}: there is no file {path}; a run leaves its own in checkpoints/best.pt")
+        raise UserError(f"{key}: there is no file {path}; a run leaves its own in checkpoints/{name}")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -33,6 +34,16 @@ def load_checkpoint(path: str | Path, key: str = "checkpoint") -> dict:
         raise UserError(f"{key}: {path} can't be read as a checkpoint ({reason[:160]})") from error
     if not isinstance(state, dict) or not {"network", "config", "modulations", "snrs"} <= state.keys():
         raise UserError(f"{key}: {path} is no checkpoint of amc_xai (it lacks network, config or class lists)")
+    if key == "resume" and "optimizer" not in state:
+        raise UserError(
+            f"resume: {path} holds the weights of one epoch alone, to test and to use; a training goes on from "
+            "the last.pt beside it"
+        )
+    if key == "resume" and "optimizer_settings" not in state:
+        raise UserError(
+            f"resume: {path} was written by an amc_xai that measured its validation loss otherwise, so that the "
+            "training can't go on from it; test it with task=evaluate checkpoint=..., or begin anew"
+        )
     return state
 
 

@@ -30,3 +30,30 @@ def parameter_groups(network: nn.Module, loss: nn.Module) -> list[dict]:
 
 
 MakeOptimizer = Callable[[list[dict]], Optimizer]
+
+
+def settings_of(optimizer: Optimizer) -> list[dict]:
+    """Learning rate, weight decay and all other options of each parameter group, without the parameters."""
+    return [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+
+
+def put_back(optimizer: Optimizer, stored: dict, begun: list[dict], given: list[dict]) -> list[str]:
+    """Load the ``stored`` state of an earlier run; options that are ``given`` otherwise now hold from here on.
+
+    ``begun`` and ``given`` are the :func:`settings_of` that run's optimizer and of this one as they were made,
+    schedules included. A new learning rate scales the one that the schedule has come to. Tells in words what
+    changed.
+    """
+    optimizer.load_state_dict(stored)
+    changes = []
+    for group, old, new in zip(optimizer.param_groups, begun, given, strict=True):
+        before, now = (settings.get("initial_lr", settings["lr"]) for settings in (old, new))
+        if before != now:
+            group["lr"] = group["lr"] * now / before if before else now
+            changes.append(f"the base learning rate is {now:g}, not {before:g}")
+        for name in new.keys() - {"lr"}:
+            if name not in old or old[name] != new[name]:
+                group[name] = new[name]
+                if name != "initial_lr":
+                    changes.append(f"optimizer.{name} is {new[name]}, not {old.get(name)}")
+    return list(dict.fromkeys(changes))

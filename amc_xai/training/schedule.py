@@ -3,6 +3,7 @@
 ``batches`` is the number of batches in an epoch, on average where a curriculum makes it differ.
 """
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -16,6 +17,14 @@ class Schedule:
     scheduler: lr_scheduler.LRScheduler | lr_scheduler.ReduceLROnPlateau
     every_batch: bool
 
+    def __post_init__(self) -> None:
+        # Its settings, as far as the state holds them; what moves as the training goes on stands at its beginning.
+        self.begun = copy.deepcopy(self.scheduler.state_dict())
+
+    @property
+    def kind(self) -> str:
+        return type(self.scheduler).__name__
+
     def after_batch(self) -> None:
         if self.every_batch:
             self.scheduler.step()
@@ -25,10 +34,16 @@ class Schedule:
             self.scheduler.step(validation_loss)
 
     def state_dict(self) -> dict:
-        return self.scheduler.state_dict()
+        return {"kind": self.kind, "begun": self.begun, "now": self.scheduler.state_dict()}
 
-    def load_state_dict(self, state: dict) -> None:
-        self.scheduler.load_state_dict(state)
+    def load_state_dict(self, state: dict) -> list[str]:
+        """Go on from where an earlier schedule of this kind stood; settings that it had begun with otherwise hold
+        from here on. Tells in words what changed."""
+        before = state["begun"]
+        changed = {k: v for k, v in self.begun.items() if k not in before or before[k] != v}
+        self.scheduler.load_state_dict({**state["now"], **copy.deepcopy(changed)})
+        told = [k for k in changed if k != "base_lrs" and not k.startswith("_")]  # rates: by the optimizer
+        return [f"scheduler.{k} is {changed[k]}, not {before.get(k)}" for k in told]
 
 
 def constant(optimizer: Optimizer, epochs: int, batches: float) -> Schedule:
@@ -43,8 +58,14 @@ def one(step: int) -> float:
 def plateau(
     optimizer: Optimizer, epochs: int, batches: float, factor: float = 0.7, patience: int = 10
 ) -> Schedule:
-    """Times ``factor`` after ``patience`` epochs without a better validation loss (the original study's)."""
-    return Schedule(lr_scheduler.ReduceLROnPlateau(optimizer, factor=factor, patience=patience), every_batch=False)
+    """Times ``factor`` after ``patience`` epochs without a better validation loss (the original study's).
+
+    Better means lower by 1e-4, whatever its size: a share of a loss near zero would be nothing.
+    """
+    for group in optimizer.param_groups:
+        group.setdefault("initial_lr", group["lr"])  # as every other scheduler leaves it, for a resumed run
+    settings = {"factor": factor, "patience": patience, "threshold": 1e-4, "threshold_mode": "abs"}
+    return Schedule(lr_scheduler.ReduceLROnPlateau(optimizer, **settings), every_batch=False)
 
 
 def cyclic(

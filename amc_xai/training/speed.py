@@ -38,10 +38,12 @@ def _probe(x: torch.Tensor) -> torch.Tensor:
     return torch.sin(x) + 1
 
 
-def in_channels_last(x: torch.Tensor) -> torch.Tensor:
-    """Images (B, C, H, W) with the same values, laid out channels last; anything else as it is.
+def in_channels_last(x: torch.Tensor | tuple) -> torch.Tensor | tuple:
+    """Images (B, C, H, W) with the same values, laid out channels last; anything else, in a tuple too, as it is.
 
     Networks then give the same numbers to rounding, save that dropout inside a feature map draws in the order
     of memory, and so blanks other places of it.
     """
+    if isinstance(x, tuple):
+        return tuple(map(in_channels_last, x))
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x

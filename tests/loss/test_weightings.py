@@ -62,8 +62,6 @@ def test_dynamic_weight_average_follows_equation_7(example):
     mixed = expected[0] * float(terms.modulation) + expected[1] * float(terms.snr)
     assert float(terms.total) == pytest.approx(mixed, rel=1e-6)
     assert terms.weights.tolist() == pytest.approx([e / 2 for e in expected], rel=1e-6)
-    loss.eval()
-    assert float(loss(*example).total) == pytest.approx(float(terms.modulation + terms.snr), rel=1e-6)
 
 
 def test_dynamic_weights_go_on_from_their_state():
@@ -130,8 +128,6 @@ def test_gradnorm_ignores_a_batch_without_labels_and_keeps_its_state(example):
     twin.load_state_dict(loss.state_dict())
     assert twin.first.tolist() == [3, 1]
     assert twin.weight.tolist() == loss.weight.tolist() != [1, 1]
-    terms = twin.eval()(*example)
-    assert float(terms.total) == pytest.approx(float(terms.modulation + terms.snr), rel=1e-6)
 
 
 def test_bad_settings_are_refused():

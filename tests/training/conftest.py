@@ -9,10 +9,19 @@ from torch import nn
 
 from amc_xai.data import evaluation_loader, training_loader
 from amc_xai.loss import UncertaintyWeights
-from amc_xai.model import Classifier, MultiTaskNetwork, TaskSpecificExtractor, bottleneck, linear
+from amc_xai.model import (
+    Classifier,
+    MultiTaskNetwork,
+    SharedExtractor,
+    TaskSpecificExtractor,
+    bottleneck,
+    linear,
+)
 from amc_xai.training import TrainerOptions, cosine, make_accelerator, parameter_groups, train
 
 CLASSES, SNRS, LENGTH, BATCH = ["a", "b", "c"], [0.0, 10.0], 6, 8
+
+ADAMW = functools.partial(torch.optim.AdamW, lr=0.01, weight_decay=0.1)
 
 
 class Clusters:
@@ -32,9 +41,9 @@ class Clusters:
 class Flat(nn.Module):
     num_features = 16
 
-    def __init__(self):
+    def __init__(self, dropout=0.2):
         super().__init__()
-        self.layer, self.dropout = nn.Linear(2 * LENGTH, 16), nn.Dropout(0.2)
+        self.layer, self.dropout = nn.Linear(2 * LENGTH, 16), nn.Dropout(dropout)
 
     def forward(self, x):
         return self.dropout(self.layer(x.flatten(1)).relu())
@@ -46,20 +55,43 @@ class Run:
     def __init__(self, folder):
         self.folder = folder
 
-    def go(self, resume=None, epochs=4, schedule=cosine, spoil=None, source=None, batches=None, **options):
+    def go(
+        self,
+        resume=None,
+        epochs=4,
+        schedule=cosine,
+        spoil=None,
+        source=None,
+        batches=None,
+        loss=UncertaintyWeights,
+        backbone=None,
+        representation=None,
+        optimizer=ADAMW,
+        plain=False,
+        frames=(66, 24),
+        accelerator=None,
+        **options,
+    ):
+        """``plain`` is a network without batch norm or dropout, which several processes train as one does."""
         torch.manual_seed(0 if resume is None else 999)
-        heads = linear, functools.partial(bottleneck, width=8)
-        self.network = MultiTaskNetwork(Flat(), TaskSpecificExtractor, *heads, len(CLASSES), len(SNRS))
-        classifier = Classifier(nn.Identity(), self.network, CLASSES, SNRS)
-        self.loss = UncertaintyWeights(SNRS)
+        heads = linear, linear if plain else functools.partial(bottleneck, width=8)
+        backbone = backbone or Flat(0.0 if plain else 0.2)
+        extractor = SharedExtractor if plain else TaskSpecificExtractor
+        self.network = MultiTaskNetwork(backbone, extractor, *heads, len(CLASSES), len(SNRS))
+        classifier = Classifier(representation or nn.Identity(), self.network, CLASSES, SNRS)
+        self.loss = loss(SNRS)
         settings = {"epochs": epochs, "batch_size": BATCH, "early_stopping": None}
         settings |= {k: options.pop(k) for k in list(options) if k in TrainerOptions.__dataclass_fields__}
-        self.optimizer = torch.optim.AdamW(parameter_groups(self.network, self.loss), 0.01, weight_decay=0.1)
+        settings = TrainerOptions(**settings)
+        self.optimizer = optimizer(parameter_groups(self.network, self.loss))
+        accelerator = accelerator or make_accelerator("cpu", "fp32")
+        rank, ranks = accelerator.process_index, accelerator.num_processes
         self.source = source = source or Clusters()
-        training = batches or training_loader(source, np.arange(0, 66), BATCH, seed=3)
+        mine = {"rank": rank, "ranks": ranks}
+        training = batches or training_loader(source, np.arange(frames[0]), settings.batch_size, seed=3, **mine)
         if spoil is not None:
             spoil(self, source)
-        validation = evaluation_loader(source, np.arange(66, 90), BATCH)
+        validation = evaluation_loader(source, np.arange(66, 66 + frames[1])[rank::ranks], settings.batch_size)
         about = {"config": {"seed": 3}, "modulations": CLASSES, "snrs": SNRS}
         return train(
             classifier,
@@ -68,8 +100,8 @@ class Run:
             schedule(self.optimizer, epochs, len(training)),
             training,
             validation,
-            TrainerOptions(**settings),
-            make_accelerator("cpu", "fp32"),
+            settings,
+            accelerator,
             self.folder,
             about,
             resume,

@@ -44,13 +44,21 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path):
 
 def test_an_absent_file_and_a_folder(tmp_path):
     path = tmp_path / "best.pt"
-    assert refused(path, "resume") == (
-        f"resume: there is no file {path}; a run leaves its own in checkpoints/best.pt"
-    )
-    assert (
-        refused(tmp_path)
-        == f"checkpoint: {tmp_path} is a folder; name the file, such as {tmp_path}/checkpoints/best.pt"
-    )
+    for key, name in {"checkpoint": "best.pt", "resume": "last.pt"}.items():
+        sentence = f"{key}: there is no file {path}; a run leaves its own in checkpoints/{name}"
+        assert refused(path, key) == sentence
+        sentence = f"{key}: {tmp_path} is a folder; name the file, such as {tmp_path}/checkpoints/{name}"
+        assert refused(tmp_path, key) == sentence
+
+
+def test_a_training_goes_on_from_a_file_that_holds_all_of_it(tmp_path):
+    path = tmp_path / "checkpoints" / "some.pt"
+    save_checkpoint(path, STATE)
+    assert "holds the weights of one epoch alone" in refused(path, "resume")
+    # Written before the validation loss was the plain sum: its best epoch means nothing any more.
+    save_checkpoint(path, {**STATE, "optimizer": {}, "state": {}})
+    assert "measured its validation loss otherwise" in refused(path, "resume")
+    assert load_checkpoint(path)["modulations"] == ["BPSK"]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -36,7 +36,7 @@ def test_it_learns_and_its_history_is_that_of_its_best_weights(run):
         for batch in evaluation_loader(trained.source, np.arange(66, 90), 8):
             prediction = trained.network(batch.iq)
             terms = loss(prediction, Target(batch.modulation, batch.snr))
-            total += 8 * terms.total.item()
+            total += 8 * (terms.modulation + terms.snr).item()
             modulation = prediction.modulation.argmax(-1) == batch.modulation
             snr = prediction.snr.argmax(-1) == batch.snr
             right += [modulation.sum().item(), snr.sum().item(), (modulation & snr).sum().item()]
@@ -107,7 +107,7 @@ def test_a_loss_that_is_not_finite_stops_with_a_sentence_and_leaves_a_whole_chec
     with pytest.raises(UserError) as error:
         broken.go(spoil=spoil)
     assert str(error.value).startswith(
-        "training stopped: the loss is no longer finite in epoch 1, at or before step 9; lower optimizer.lr or "
+        "training stopped: the training loss is no longer finite in epoch 1, at or before step 9; lower "
     )
     assert str(error.value).endswith(f"({broken.folder}/checkpoints/last.pt holds the state before this epoch)")
     last = load_checkpoint(broken.folder / LAST)
