@@ -42,6 +42,8 @@ def share_of_limit(
 ) -> dict[str, float]:
     """Accuracy divided by the limit's, for each of ``ACCURACIES`` that the limit speaks of.
 
+    The limit is what can be reached without knowing the carrier, where ``limits`` have it (``reachable_*``).
+
     ``counts`` maps a name to (right (S,), frames (S,)), as ``accuracy_counts_by_snr`` gives them; ``limits``
     maps an SNR in dB to accuracies (0..1), as ``read_limits`` gives them. Both sides are means over the same
     frames: those at SNRs that have a limit, weighted as the frames are spread. Above 1 by luck, or where the
@@ -52,11 +54,12 @@ def share_of_limit(
         right, frames = counts[name]
         reached = possible = 0.0
         for snr, limit in limits.items():
-            if name not in limit:
+            possible_here = limit.get(f"reachable_{name}", limit.get(name))
+            if possible_here is None:
                 continue
             here = np.isclose(snrs, snr, rtol=0, atol=1e-6)
             reached += float(right[here].sum())
-            possible += float(frames[here].sum()) * limit[name]
+            possible += float(frames[here].sum()) * possible_here
         if possible > 0:
             shares[name] = reached / possible
     return shares

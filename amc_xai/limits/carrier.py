@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from amc_xai.limits.likelihood import rotational_symmetry, symbol_log_sum
@@ -27,7 +28,8 @@ REACH = 4.0  # standard deviations of the carrier offset that are looked at
 # Distance of two phases, and of two offsets by the turn that they make from a frame's middle to its end, in
 # standard deviations of what the frame tells: a sum over a Gaussian is then right within 1 %.
 SPACING = 1.75
-MOST_OFFSETS = 160  # in one pass; where more are needed, a coarse pass finds the region for a fine one
+# In one pass; where more are needed, a coarse pass over fewer finds the region for a fine one.
+MOST_OFFSETS, COARSE_OFFSETS = 160, 64
 CELLS = 1 << 21  # values of (frame, offset, phase) held at a time
 
 
@@ -36,12 +38,33 @@ class CarrierPrior:
     """What a receiver knows of the carrier before it looks."""
 
     offset_std: float = 0.0
-    """Standard deviation of the normally distributed offset, cycles a symbol."""
+    """Standard deviation of the normally distributed part of the offset, cycles a symbol."""
+    offset_max: float = 0.0
+    """Half the range of the uniformly distributed part, cycles a symbol."""
     phase_known: bool = False
 
+    @property
+    def reach(self) -> float:
+        """The largest offset that is looked at, cycles a symbol."""
+        return self.offset_max + REACH * self.offset_std
+
     def density(self, offsets: torch.Tensor) -> torch.Tensor:
-        """Log-density at offsets (F,), cycles a symbol."""
-        return -0.5 * (offsets / self.offset_std).square() - math.log(self.offset_std * math.sqrt(2 * math.pi))
+        """Log-density at offsets (F,), cycles a symbol: that of the sum of both parts."""
+        if self.offset_max == 0:
+            scale = self.offset_std * math.sqrt(2 * math.pi)
+            return -0.5 * (offsets / self.offset_std).square() - math.log(scale)
+        # A range with hard edges: half of a step beyond them counts, as in the trapezoidal rule.
+        soft = max(self.offset_std, 1e-3 * self.offset_max)
+        inside = torch.special.ndtr((offsets + self.offset_max) / soft)
+        inside = inside - torch.special.ndtr((offsets - self.offset_max) / soft)
+        return (inside.clamp(min=1e-30) / (2 * self.offset_max)).log()
+
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Offset in cycles a symbol and phase in radian, (count, 1) each."""
+        offset = self.offset_std * rng.standard_normal((count, 1)) + self.offset_max * rng.uniform(
+            -1, 1, (count, 1)
+        )
+        return offset, 2 * np.pi * rng.random((count, 1)) * (not self.phase_known)
 
 
 class Carried(NamedTuple):
@@ -82,10 +105,10 @@ class CarrierLikelihood:
         # Harmonics die out beyond the sharpest angle at which two points of the outermost ring compete.
         self.harmonics = max(4, int((40 + 6 * math.sqrt(self.es_n0)) / self.symmetry) + 1)
         self.phases = max(2 * self.harmonics, math.ceil(2 * math.pi / self.symmetry / (SPACING * told)))
-        reach = REACH * prior.offset_std if half_width is None else half_width
+        reach = prior.reach if half_width is None else half_width
         # A line over K symbols: its slope is told sqrt(12) / K times as well as its height.
         self.spacing = SPACING * told * math.sqrt(12) / (2 * math.pi * count)
-        many = 2 * math.ceil(reach / self.spacing) + 1 if prior.offset_std > 0 else 1
+        many = 2 * math.ceil(reach / self.spacing) + 1 if reach > 0 else 1
         self.offsets = torch.linspace(-reach, reach, many) if many > 1 else torch.zeros(1)
         self._make_table(points)
         harmonic = self.symmetry * torch.arange(self.harmonics, dtype=torch.float64)
@@ -170,19 +193,24 @@ def as_sent(modulation: str, symbols: torch.Tensor, late: torch.Tensor) -> torch
 
 
 def with_carrier_averaged(
-    modulation: str, es_n0: float, symbols: torch.Tensor, late: torch.Tensor, prior: CarrierPrior
+    modulation: str,
+    es_n0: float,
+    symbols: torch.Tensor,
+    late: torch.Tensor,
+    prior: CarrierPrior,
+    centre: torch.Tensor | None = None,
 ) -> Carried:
     """Frames at unit gain under one class: complex64 (B, K) and the same half a symbol later.
 
-    Where the offsets would be too many for one pass, a coarse pass at a lower Es/N0 finds the region.
+    Where the offsets would be too many for one pass, a coarse pass at a lower Es/N0 finds the region; or
+    ``centre`` (B,), cycles a symbol, tells it.
     """
     frames, count = as_sent(modulation, symbols, late), symbols.shape[1]
-    if prior.offset_std > 0:
-        told = SPACING * math.sqrt(12) / (2 * math.pi * count * math.sqrt(2 * count * es_n0))
-        needed = 2 * REACH * prior.offset_std / told
-        if needed > MOST_OFFSETS:
-            coarse = es_n0 * (MOST_OFFSETS / needed) ** 2
-            region = carrier_likelihood(modulation, coarse, count, prior)
-            fine = carrier_likelihood(modulation, es_n0, count, prior, 2 * region.spacing)
-            return fine(frames, region(frames).offset)
-    return carrier_likelihood(modulation, es_n0, count, prior)(frames)
+    told = SPACING * math.sqrt(12) / (2 * math.pi * count * math.sqrt(2 * count * es_n0))
+    needed = 2 * prior.reach / told
+    if needed <= MOST_OFFSETS:
+        return carrier_likelihood(modulation, es_n0, count, prior)(frames)
+    region = carrier_likelihood(modulation, es_n0 * (COARSE_OFFSETS / needed) ** 2, count, prior)
+    if centre is None:
+        centre = region(frames).offset
+    return carrier_likelihood(modulation, es_n0, count, prior, 2 * region.spacing)(frames, centre)

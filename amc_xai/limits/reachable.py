@@ -12,7 +12,14 @@ import numpy as np
 import torch
 
 from amc_xai.limits.carrier import CarrierPrior, with_carrier_averaged, without_carrier
-from amc_xai.limits.decisions import Progress, Settings, draw_cell, possible_snrs
+from amc_xai.limits.decisions import (
+    Progress,
+    Settings,
+    ceiling_decision,
+    draw_cell,
+    joint_log_likelihood,
+    possible_snrs,
+)
 from amc_xai.limits.density import symbol_density
 from amc_xai.limits.gain import at_unit_gain, first_guess, kurtosis, tabulated_gain_free
 from amc_xai.limits.observation import Observation
@@ -21,12 +28,18 @@ from amc_xai.signal.constellations import constellation
 
 @dataclass(frozen=True)
 class ReachableRow:
-    """What is reachable at one SNR: counts out of ``frames`` simulated ones, of the classes that are judged."""
+    """What is reachable at one SNR: counts out of ``frames`` simulated ones, of the classes that are judged.
+
+    ``known_*``: how many of the same frames are named right by who knows the carrier. The difference between the
+    two is far surer than either.
+    """
 
     snr: float
     frames: int
     modulation_right: int
     joint_right: int
+    known_modulation_right: int
+    known_joint_right: int
 
 
 def find_reachable(
@@ -46,22 +59,25 @@ def find_reachable(
     for s, ratio in enumerate(progress(ratios, "with the carrier unknown", 0, len(ratios))):
         snr, drawn = settings.snrs[s], []
         for name in names:
-            rng = np.random.default_rng([settings.seed, *name.encode(), round((snr + 1000) * 1000), 1])
-            sent = draw_cell(settings, name, snr, 1 / ratio, constellation(name))
-            drawn.append(with_carrier(sent, prior, rng))
-        frames = Observation(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))
-        posterior = carrier_free_log_likelihood(frames, names, ratios, model.samples, prior, settings.gain)
-        modulation = posterior.logsumexp(2).argmax(1) == label
-        joint = posterior.flatten(1).argmax(1) == label * len(ratios) + s
-        rows.append(ReachableRow(settings.snrs[s], len(label), int(modulation.sum()), int(joint.sum())))
+            drawn.append(draw_cell(settings, name, snr, 1 / ratio, constellation(name)))
+        still = Observation(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))
+        turned = with_carrier(still, prior, np.random.default_rng([settings.seed, round((snr + 1000) * 1000)]))
+        posterior = carrier_free_log_likelihood(turned, names, ratios, model.samples, prior, settings.gain)
+        known = joint_log_likelihood(still, names, ratios, model.samples, settings.gain)
+        right = (
+            posterior.logsumexp(2).argmax(1) == label,
+            posterior.flatten(1).argmax(1) == label * len(ratios) + s,
+            ceiling_decision(still, names, 1 / ratio) == label,
+            known.flatten(1).argmax(1) == label * len(ratios) + s,
+        )
+        rows.append(ReachableRow(snr, len(label), *(int(hits.sum()) for hits in right)))
     return rows
 
 
 def with_carrier(frames: Observation, prior: CarrierPrior, rng: np.random.Generator) -> Observation:
     """The frames with a carrier drawn from the prior."""
     count, length = frames.symbols.shape
-    offset = torch.from_numpy(prior.offset_std * rng.standard_normal((count, 1)))
-    phase = torch.from_numpy(2 * np.pi * rng.random((count, 1)) * (not prior.phase_known))
+    offset, phase = (torch.from_numpy(values) for values in prior.draw(count, rng))
     position = torch.arange(length, dtype=torch.float64) - (length - 1) / 2
 
     def turned(outputs: torch.Tensor, delay: float) -> torch.Tensor:
@@ -94,7 +110,7 @@ def carrier_free_log_likelihood(
                 averaged = with_carrier_averaged(name, ratio, frames.symbols, frames.late, prior)
                 result[:, c, s] = averaged.log_sum - ratio * frames.energy + samples * math.log(ratio)
             continue
-        still = without_best_carrier(frames, nearest, name, ratios, samples, prior)
+        still, centre = without_best_carrier(frames, nearest, name, ratios, samples, prior)
         outputs, outside = still.of(name == "OQPSK")
         possible = possible_snrs(outputs, outside, samples, ratios, names)
         for s, ratio in enumerate(ratios):
@@ -105,7 +121,7 @@ def carrier_free_log_likelihood(
             level = first_guess(y, outside[rows], samples, kurtosis(constellation(name)), ratio)
             one_carrier, level = tabulated_gain_free(y, energy, level, samples, density)
             received = (at_unit_gain(part[rows], level, ratio) for part in (frames.symbols, frames.late))
-            averaged = with_carrier_averaged(name, ratio, *received, prior).log_sum
+            averaged = with_carrier_averaged(name, ratio, *received, prior, centre[rows]).log_sum
             result[rows, c, s] = one_carrier + averaged - density.log_sum(at_unit_gain(y, level, ratio))
     return result
 
@@ -128,9 +144,10 @@ def without_best_carrier(
     ratios: Sequence[float],
     samples: int,
     prior: CarrierPrior,
-) -> Observation:
-    """Frames without the carrier that is most likely under this class at the nearest SNR (B,)."""
+) -> tuple[Observation, torch.Tensor]:
+    """Frames without the carrier that this class finds most likely at the nearest SNR (B,), and its offset."""
     symbols, late = torch.empty_like(frames.symbols), torch.empty_like(frames.late)
+    offset = torch.empty(len(symbols))
     outside = frames.energy - frames.symbols.abs().double().square().sum(1)
     for s in nearest.unique().tolist():
         rows = (nearest == s).nonzero()[:, 0]
@@ -140,4 +157,5 @@ def without_best_carrier(
         found = with_carrier_averaged(name, ratios[s], *scaled, prior)
         symbols[rows] = without_carrier(y, found)
         late[rows] = without_carrier(after, found, 0.5)
-    return Observation(symbols, late, frames.energy)
+        offset[rows] = found.offset
+    return Observation(symbols, late, frames.energy), offset

@@ -1,101 +1,93 @@
-"""Limits as files: a cache by configuration, and ``limits.csv``."""
+"""``limits.csv``, and the same as text."""
 
 import csv
-import hashlib
-import json
-import logging
-import os
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from amc_xai.evaluation.intervals import wilson
 from amc_xai.files import replacing
-from amc_xai.limits.decisions import LimitRow, Settings, find_limits
-from amc_xai.signal.constellations import constellation
+from amc_xai.limits.decisions import LimitRow, Settings
+from amc_xai.limits.reachable import ReachableRow
 
-log = logging.getLogger(__name__)
-VERSION = 2  # of the calculation: raise it whenever the same settings would give other numbers
 COLUMNS = (
-    "snr", "modulation_accuracy", "modulation_low", "modulation_high", "snr_accuracy", "joint_accuracy", "crb_db",
+    "snr", "es_n0_db", "modulation_accuracy", "modulation_low", "modulation_high", "snr_accuracy",
+    "joint_accuracy", "crb_db", "reachable_modulation_accuracy", "reachable_modulation_low",
+    "reachable_modulation_high", "reachable_joint_accuracy",
 )  # fmt: skip
 
 
-def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/amc_xai``, or ``~/.cache/amc_xai``."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "amc_xai"
-
-
-def cache_key(settings: Settings) -> str:
-    """A hash of all that the numbers depend on, the ideal points included, but not of the number of frames."""
-    values = asdict(settings) | {"version": VERSION}
-    del values["frames_per_cell"]
-    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
-    for name in settings.judged:
-        digest.update(constellation(name).numpy().round(9).tobytes())
-    return digest.hexdigest()[:24]
-
-
-def cached_limits(settings: Settings, progress: Callable | None = None) -> list[LimitRow]:
-    """The limits from the cache if it holds them from as many frames or more, else worked out and kept.
-
-    A cache that can't be read or written is passed over.
-    """
-    path = cache_folder() / f"limits-{cache_key(settings)}.json"
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        if stored["frames_per_cell"] >= settings.frames_per_cell:
-            return [LimitRow(**row) for row in stored["rows"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        log.debug("no limits in the cache at %s", path)
-    rows = find_limits(settings, *([progress] if progress else []))
-    try:
-        with replacing(path) as temporary:
-            content = {"frames_per_cell": settings.frames_per_cell, "rows": [asdict(row) for row in rows]}
-            temporary.write_text(json.dumps(content), encoding="utf-8")
-    except OSError as error:
-        log.debug("the limits can't be kept at %s: %s", path, error)
-    return rows
-
-
-def interval(row: LimitRow, settings: Settings, right: int) -> tuple[float, float]:
+def interval(frames: int, settings: Settings, right: float) -> tuple[float, float]:
     """95 % Monte Carlo interval of an accuracy; classes that are assumed right add no width."""
     judged, classes = len(settings.judged), len(settings.modulations)
-    if not row.frames:
+    if not frames:
         return 1.0, 1.0
-    low, high = wilson(right, row.frames)
+    low, high = wilson(right, frames)
     assumed = classes - judged
     return (judged * float(low) + assumed) / classes, (judged * float(high) + assumed) / classes
 
 
-def write_limits_csv(rows: Sequence[LimitRow], settings: Settings, path: Path) -> Path:
-    """Write ``limits.csv``: one row for each SNR, in ascending order."""
+def reachable_accuracies(limit: LimitRow, row: ReachableRow, settings: Settings) -> dict[str, float]:
+    """What is reachable at one SNR, over all classes: the limit less what not knowing the carrier costs.
+
+    The cost is counted on the same frames, so it is surer than the count itself, whose interval
+    stands beside it.
+    """
+    share = len(settings.judged) / len(settings.modulations)
+    cost = max(0, row.known_modulation_right - row.modulation_right) / row.frames
+    joint_cost = max(0, row.known_joint_right - row.joint_right) / row.frames
+    accuracy = limit.modulation_accuracy - share * cost
+    right = (accuracy - (1 - share)) / share * row.frames
+    low, high = interval(row.frames, settings, min(max(right, 0.0), row.frames))
+    return {
+        "reachable_modulation_accuracy": accuracy,
+        "reachable_modulation_low": low,
+        "reachable_modulation_high": high,
+        "reachable_joint_accuracy": limit.joint_accuracy - share * joint_cost,
+    }
+
+
+def write_limits_csv(
+    rows: Sequence[LimitRow], settings: Settings, path: Path, reachable: Sequence[ReachableRow] = ()
+) -> Path:
+    """Write ``limits.csv``: one row for each SNR, in ascending order; what isn't known stays empty."""
+    found = {row.snr: row for row in reachable}
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for row in sorted(rows, key=lambda row: row.snr):
-            low, high = interval(row, settings, row.modulation_right)
-            values = {"snr": row.snr, "modulation_low": low, "modulation_high": high}
+            low, high = interval(row.frames, settings, row.modulation_right)
+            values = {"es_n0_db": settings.model.es_n0_db(row.snr), "modulation_low": low, "modulation_high": high}
             values |= {name: getattr(row, name) for name in COLUMNS if hasattr(row, name)}
+            if row.snr in found:
+                values |= reachable_accuracies(row, found[row.snr], settings)
             writer.writerow({name: f"{value:.6g}" for name, value in values.items()})
     return path
 
 
-def limits_text(rows: Sequence[LimitRow], settings: Settings) -> str:
-    """The limits as aligned lines, with Monte Carlo intervals and the mean over all SNRs."""
-    header = ["SNR (dB)", "modulation", "95 % interval", "SNR", "joint", "95 % interval", "bound (dB)"]
+def limits_text(rows: Sequence[LimitRow], settings: Settings, reachable: Sequence[ReachableRow] = ()) -> str:
+    """The limits as aligned lines, with Monte Carlo intervals and the mean over all SNRs.
+
+    Behind them what is reachable without knowing the carrier, where that was worked out.
+    """
+    found = {row.snr: row for row in reachable}
+    ordered = sorted(rows, key=lambda row: row.snr)
+    names = ["modulation_accuracy", "snr_accuracy", "joint_accuracy"]
+    table = [
+        {name: getattr(row, name) for name in names}
+        | (reachable_accuracies(row, found[row.snr], settings) if found else {})
+        for row in ordered
+    ]
+    header = ["SNR (dB)", "modulation", "95 % interval", "SNR", "joint", "bound (dB)"]
+    if found:
+        names += ["reachable_modulation_accuracy", "reachable_joint_accuracy"]
+        header += ["carrier unknown: modulation", "joint"]
     lines = [header]
-    for row in sorted(rows, key=lambda row: row.snr):
-        spans = [
-            "{:.1f} to {:.1f}".format(*(100 * bound for bound in interval(row, settings, right)))
-            for right in (row.modulation_right, row.joint_right)
-        ]
-        shares = [f"{100 * v:.1f} %" for v in (row.modulation_accuracy, row.snr_accuracy, row.joint_accuracy)]
-        lines.append([f"{row.snr:g}", shares[0], spans[0], *shares[1:], spans[1], f"{row.crb_db:.2f}"])
-    names = ("modulation_accuracy", "snr_accuracy", "joint_accuracy")
-    mean = [f"{100 * sum(getattr(r, n) for r in rows) / len(rows):.1f} %" for n in names]
-    lines.append(["mean", mean[0], "", *mean[1:], "", ""])
+    for row, values in zip(ordered, table, strict=True):
+        span = "{:.1f} to {:.1f}".format(*(100 * b for b in interval(row.frames, settings, row.modulation_right)))
+        shares = [f"{100 * values[name]:.1f} %" for name in names]
+        lines.append([f"{row.snr:g}", shares[0], span, *shares[1:3], f"{row.crb_db:.2f}", *shares[3:]])
+    mean = [f"{100 * sum(values[name] for values in table) / len(table):.1f} %" for name in names]
+    lines.append(["mean", mean[0], "", *mean[1:3], "", *mean[3:]])
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     text = ["  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines]
     text.insert(1, "-" * max(map(len, text)))

@@ -16,6 +16,7 @@ from amc_xai.evaluation.limit import Limits
 from amc_xai.evaluation.metrics import accuracy_counts_by_snr, chance
 from amc_xai.evaluation.predictions import Predictions
 from amc_xai.report.anchors import METHODS, AnchorRow, draw_method, look_of, methods_of
+from amc_xai.report.limits import LIMIT_NAMES, LIMITS, draw_limits
 from amc_xai.report.style import (
     BLUE,
     INK,
@@ -42,11 +43,11 @@ def accuracy_by_snr(
     limits: Limits | None = None,
     anchors: Sequence[AnchorRow] = (),
 ) -> Figure:
-    """Three accuracies against SNR with 95 % Wilson bands; chance dotted, the limit dashed where it is known.
+    """Three accuracies against SNR with 95 % Wilson bands; chance dotted, limits dashed where they are known.
 
     With ``anchors`` each task has a panel of its own, in which its classical methods stand as thin grey lines;
-    without, all share one. The lines carry the gids ``<task>``, ``<task>_limit``, ``<task>_chance`` and the
-    method's name.
+    without, all share one. The lines carry the gids ``<task>``, ``<task>_limit``,
+    ``<task>_reachable``, ``<task>_chance`` and the method's name.
     """
     figure = new_figure(10.6, 4.3) if anchors else new_figure(8.2, 5.0)
     axes_of = _panels(figure, apart=bool(anchors))
@@ -58,12 +59,12 @@ def accuracy_by_snr(
         _draw_run(axes, task, snrs, right, frames)
         colour = TASK_COLOURS[task]
         axes.axhline(guess[f"{task}_accuracy"], color=colour, linestyle=":", linewidth=1.2, gid=f"{task}_chance")
-    has_limit = _draw_limits(axes_of, limits or {})
+    known = draw_limits(axes_of, limits or {})
     for task, axes in axes_of.items():
         for method in methods_of(anchors, task):
             draw_method(axes, method, anchors)
 
-    figure.legend(**_legend(has_limit, methods_of(anchors)), loc="outside lower center", columnspacing=1.6)
+    figure.legend(**_legend(known, methods_of(anchors)), loc="outside lower center", columnspacing=1.6)
     for axes in figure.axes:
         percent_axis(axes, "y")
         axes.set_ylim(-0.02, 1.02)
@@ -96,39 +97,13 @@ def _draw_run(axes: Axes, task: str, snrs: np.ndarray, right: np.ndarray, frames
     axes.plot(snrs, divide(right, frames), color=colour, marker=TASK_MARKERS[task], gid=task)
 
 
-def _draw_limits(axes_of: Mapping[str, Axes], limits: Limits) -> bool:
-    drawn = False
-    for task, axes in axes_of.items():
-        name = f"{task}_accuracy"
-        points = [(snr, values[name]) for snr, values in sorted(limits.items()) if name in values]
-        if not points:
-            continue
-        drawn = True
-        axes.plot(
-            *zip(*points, strict=True),
-            color=TASK_COLOURS[task],
-            linestyle=(0, (5, 2)),
-            linewidth=1.5,
-            gid=f"{task}_limit",
-        )
-    band = [
-        (snr, values["modulation_low"], values["modulation_high"])
-        for snr, values in sorted(limits.items())
-        if {"modulation_low", "modulation_high"} <= values.keys()
-    ]
-    if band:
-        axes_of["modulation"].fill_between(*zip(*band, strict=True), color=BLUE, alpha=0.10, linewidth=0)
-    return drawn
-
-
-def _legend(has_limit: bool, methods: Sequence[str]) -> dict[str, Any]:
+def _legend(known: Sequence[str], methods: Sequence[str]) -> dict[str, Any]:
     """Handles and columns: a row for the run, below it one for the classical methods."""
     handles = [
         Line2D([], [], color=TASK_COLOURS[task], marker=TASK_MARKERS[task], label=TASK_NAMES[task])
         for task in TASKS
     ]
-    if has_limit:
-        handles.append(Line2D([], [], color=MUTED, linestyle=(0, (5, 2)), linewidth=1.5, label="Limit"))
+    handles += [Line2D([], [], color=MUTED, **LIMITS[kind][1], label=LIMIT_NAMES[kind]) for kind in known]
     handles.append(Line2D([], [], color=MUTED, linestyle=":", linewidth=1.2, label="Chance"))
     columns = max(len(handles), len(methods))
     below = [Line2D([], [], **look_of(method), label=METHODS.get(method, method)) for method in methods]

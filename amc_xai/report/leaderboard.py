@@ -200,7 +200,9 @@ def leaderboard_figure(table: Sequence[Entry], anchors: Sequence[AnchorRow] = ()
         axes.set_ylim(-0.02, 1.02)
         snr_ticks(axes, sorted({snr for snrs, _ in curves for snr in snrs}))
         axes.set(xlabel=snr_label(definition), title=title)
-        column = f"{key}_accuracy"
+        # With the carrier unknown, as it is to every run, where that limit is there.
+        columns = [f"reachable_{key}_accuracy", f"{key}_accuracy"]
+        column = next((c for c in columns if any(c in limit for limit in limits.values())), columns[-1])
         if possible := [(snr, limit[column]) for snr, limit in limits.items() if column in limit]:
             axes.plot(*zip(*possible, strict=True), **LIMIT, gid=f"limit|{key}")
         for method in methods_of(anchors, key):

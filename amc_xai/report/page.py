@@ -95,8 +95,10 @@ def _snr_name(metrics: Mapping[str, Any]) -> str:
 def _by_snr(metrics: Mapping[str, Any], limits: Limits) -> str:
     """Accuracies at each SNR, with what is possible beside them where that is known."""
     header = [snr_label(metrics.get("snr_definition")), "Frames", "Modulation", "SNR", "Joint"]
-    known = [name for name in HEADLINE if any(name in values for values in limits.values())]
-    header += [f"Limit: {HEADLINE[name].partition(' ')[0]}" for name in known]
+    titles = {name: f"Limit: {label.partition(' ')[0]}" for name, label in HEADLINE.items()}
+    titles |= {f"reachable_{name}": f"{title}, carrier unknown" for name, title in titles.items()}
+    known = [name for name in titles if any(name in values for values in limits.values())]
+    header += [titles[name] for name in known]
     rows = []
     for row in sorted(metrics["by_snr"], key=lambda row: row["snr"]):
         possible = limits.get(row["snr"], {})

@@ -1,6 +1,7 @@
 """The limit for the frames of a run, where it is known: synthetic digital frames in white noise."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,23 @@ from amc_xai.data import FrameSource
 from amc_xai.errors import UserError
 from amc_xai.evaluation import read_limits
 from amc_xai.evaluation.limit import Limits
-from amc_xai.limits import FrameModel, Settings, cached_limits, write_limits_csv
+from amc_xai.limits import (
+    CarrierPrior,
+    FrameModel,
+    ReachableRow,
+    Settings,
+    cached_limits,
+    cached_reachable,
+    write_limits_csv,
+)
 from amc_xai.progress import progress
 from amc_xai.signal.classes import ANALOG
 
 log = logging.getLogger(__name__)
 FRAMES = 7200  # simulated for a run, over all cells: seconds on two cores
 FEWEST, MOST = 25, 200  # a cell
+# The same with the carrier unknown, which takes ten times as long a frame.
+REACHABLE_FRAMES, REACHABLE_FEWEST, REACHABLE_MOST = 1500, 4, 50
 
 
 def limit_settings(source: FrameSource, indices: np.ndarray, **options) -> Settings:
@@ -52,11 +63,31 @@ def limits_of_run(
             raise UserError("limits are known for digital classes alone; analog ones have no symbols")
         settings = limit_settings(source, indices, gain="unknown" if power_normalised else "known")
         rows = cached_limits(settings, progress_over_snrs)
-        return read_limits(write_limits_csv(rows, settings, folder / "limits.csv"))
+        reachable = reachable_of_run(source, settings)
+        return read_limits(write_limits_csv(rows, settings, folder / "limits.csv", reachable))
     except (UserError, RuntimeError, OSError) as error:
         # A yardstick beside the result; a run doesn't fail for want of it.
         log.info("no limit is shown beside the result: %s", error)
         return None
+
+
+def carrier_prior(source: FrameSource) -> CarrierPrior:
+    """What the source's channel says of the carrier, per symbol."""
+    channel, step = source.channel, source.samples_per_symbol
+    return CarrierPrior(offset_std=channel.carrier_offset_std * step, phase_known=not channel.random_phase)
+
+
+def reachable_of_run(
+    source: FrameSource, settings: Settings, frames_per_cell: int | None = None
+) -> list[ReachableRow]:
+    """What is reachable with the source's carrier unknown; nothing where nothing of it is unknown."""
+    prior = carrier_prior(source)
+    if prior.phase_known and prior.reach == 0:
+        return []
+    if frames_per_cell is None:
+        cells = len(settings.modulations) * len(settings.snrs)
+        frames_per_cell = min(REACHABLE_MOST, max(REACHABLE_FEWEST, REACHABLE_FRAMES // cells))
+    return cached_reachable(replace(settings, frames_per_cell=frames_per_cell), prior, progress_over_snrs)
 
 
 def progress_over_snrs(items, text: str, done: int, total: int):

@@ -13,7 +13,7 @@ from amc_xai.report import draw_figures
 from amc_xai.signal.classes import ANALOG, LINEAR
 from amc_xai.signal.constellations import constellation
 from amc_xai.tasks.anchoring import anchors_apply, write_anchors
-from amc_xai.tasks.ceiling import limit_settings, progress_over_snrs
+from amc_xai.tasks.ceiling import limit_settings, progress_over_snrs, reachable_of_run
 from amc_xai.training import make_accelerator
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ def run(
     parts: Parts,
     name: str = "limits",
     frames_per_cell: int = 200,
+    reachable: int = 50,
     gain: str = "unknown",
     assume_right: Sequence[str] = ("GMSK",),
     anchors: bool = True,
@@ -43,11 +44,12 @@ def run(
     if counted:
         log.info("counted as always right: %s", ", ".join(counted))
     rows = cached_limits(settings, progress_over_snrs)
-    write_limits_csv(rows, settings, parts.folder / "limits.csv")
+    unknown = reachable_of_run(source, settings, reachable) if reachable else []
+    write_limits_csv(rows, settings, parts.folder / "limits.csv", unknown)
     log.info(
         "The limit for %d classes, %d symbols in %d samples, gain %s, %d simulated frames an SNR:\n\n%s\n",
         len(settings.modulations), settings.model.symbols, settings.model.samples, settings.gain,
-        rows[0].frames, limits_text(rows, settings),
+        rows[0].frames, limits_text(rows, settings, unknown),
     )  # fmt: skip
     log.info("Bound of the SNR's standard deviation with unknown symbols, mean over classes:\n%s", blind(settings))
     if anchors and anchors_apply(source, everything):

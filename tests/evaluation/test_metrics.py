@@ -174,6 +174,10 @@ def test_share_of_limit_compares_over_the_same_frames():
     result = metrics(t, snr_definition="es_n0", limit=limit)
     assert result["share_of_limit"] == pytest.approx({"modulation_accuracy": 4 / (2 * 0.6 + 4 * 0.9)})
     assert "share_of_limit" not in metrics(t, snr_definition="es_n0", limit={})
+    # What can be reached with the carrier unknown counts where it is known.
+    limit[0.0]["reachable_modulation_accuracy"] = 0.5
+    result = metrics(t, snr_definition="es_n0", limit=limit)
+    assert result["share_of_limit"] == pytest.approx({"modulation_accuracy": 4 / (2 * 0.5 + 4 * 0.9)})
 
 
 def test_limits_file(tmp_path):

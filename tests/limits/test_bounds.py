@@ -6,10 +6,13 @@ import torch
 from scipy.special import ndtr
 
 from amc_xai.errors import UserError
+from amc_xai.limits.cache import cache_key, cached_limits, cached_reachable
+from amc_xai.limits.carrier import CarrierPrior
 from amc_xai.limits.crb import accuracy_on_grid, data_aided_db, non_data_aided_db
 from amc_xai.limits.decisions import Settings, find_limits
 from amc_xai.limits.observation import FrameModel
-from amc_xai.limits.table import cache_key, cached_limits, write_limits_csv
+from amc_xai.limits.reachable import ReachableRow
+from amc_xai.limits.table import limits_text, write_limits_csv
 from amc_xai.signal import constellation
 
 
@@ -104,8 +107,13 @@ def test_cache_answers_from_as_many_frames_or_more(tmp_path, monkeypatch):
     first = cached_limits(few)
     assert first[0].frames == 6
     assert cached_limits(many)[0].frames == 12
-    monkeypatch.setattr("amc_xai.limits.table.find_limits", None)
+    monkeypatch.setattr("amc_xai.limits.cache.find_limits", None)
     assert cached_limits(few)[0].frames == 12
+    prior = CarrierPrior(1e-4)
+    reachable = cached_reachable(few, prior)
+    monkeypatch.setattr("amc_xai.limits.cache.find_reachable", None)
+    assert cached_reachable(few, prior) == reachable
+    assert len({cache_key(few), cache_key(few, prior), cache_key(few, CarrierPrior(2e-4))}) == 3
 
 
 def test_limits_csv_reads_back(tmp_path, monkeypatch):
@@ -119,3 +127,29 @@ def test_limits_csv_reads_back(tmp_path, monkeypatch):
     assert low["modulation_low"] < low["modulation_accuracy"] < low["modulation_high"]
     assert low["crb_db"] == pytest.approx(data_aided_db(-6.0, 128, 1024), rel=1e-4)
     assert torch.isfinite(torch.tensor(list(low.values()))).all()
+
+
+def test_reachable_columns_are_the_limit_less_what_the_carrier_costs(tmp_path):
+    """By hand: 2 of 3 classes are judged; 10 and 6 of their 100 frames are lost with the carrier."""
+    from amc_xai.evaluation import read_limits
+
+    settings = Settings(("BPSK", "QPSK", "GMSK"), (10.0, 0.0), frames_per_cell=50)
+    rows = find_limits(settings)
+    lost = ReachableRow(0.0, 100, 80, 70, known_modulation_right=90, known_joint_right=76)
+    luck = ReachableRow(10.0, 100, 100, 100, known_modulation_right=99, known_joint_right=100)
+    read = read_limits(write_limits_csv(rows, settings, tmp_path / "limits.csv", [luck, lost]))
+    by_snr = {row.snr: row for row in rows}
+    low, high = read[0.0], read[10.0]
+    assert low["reachable_modulation_accuracy"] == pytest.approx(
+        by_snr[0.0].modulation_accuracy - 2 / 3 * 0.10, abs=1e-5
+    )
+    assert low["reachable_joint_accuracy"] == pytest.approx(by_snr[0.0].joint_accuracy - 2 / 3 * 0.06, abs=1e-5)
+    assert (
+        low["reachable_modulation_low"] < low["reachable_modulation_accuracy"] < low["reachable_modulation_high"]
+    )
+    # A frame that is right by luck alone doesn't lift it above the limit.
+    assert high["reachable_modulation_accuracy"] == high["modulation_accuracy"]
+    assert low["es_n0_db"] == 0.0
+    text = limits_text(rows, settings, [luck, lost])
+    assert f"{100 * low['reachable_joint_accuracy']:.1f} %" in text.splitlines()[2]
+    assert "carrier unknown" not in limits_text(rows, settings)

@@ -65,6 +65,16 @@ ANCHORS = [
 ]
 
 
+def test_both_limits_are_drawn_where_known(predictions):
+    limits = {snr: {"joint_accuracy": 0.9, "reachable_joint_accuracy": 0.8} for snr in (0.0, 8.0)}
+    figure = accuracy_by_snr(predictions, limits=limits)
+    (axes,) = figure.axes
+    assert line(axes, "joint_limit").get_ydata().tolist() == [0.9, 0.9]
+    assert line(axes, "joint_reachable").get_ydata().tolist() == [0.8, 0.8]
+    told = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert {"Limit, carrier known", "Limit, carrier unknown"} <= told
+
+
 def test_each_classical_method_is_in_the_panel_of_its_task(predictions):
     limits = {snr: {f"{task}_accuracy": 0.9 for task in TASKS} for snr in (-4.0, 0.0, 8.0)}
     figure = accuracy_by_snr(predictions, limits=limits, anchors=ANCHORS)
@@ -84,7 +94,7 @@ def test_each_classical_method_is_in_the_panel_of_its_task(predictions):
         pytest.approx([0.4, 0.9]),
     ]
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert texts[0::2] == ["Modulation", "SNR", "Joint (both right)", "Limit", "Chance"]
+    assert texts[0::2] == ["Modulation", "SNR", "Joint (both right)", "Limit, carrier known", "Chance"]
     assert texts[1::2] == [
         "Cumulants: modulation",
         "Out-of-band noise: SNR",
