@@ -2,13 +2,14 @@
 
 from amc_xai.data.batches import evaluation_loader, training_loader
 from amc_xai.data.contracts import Batch, Facts, FrameSource, SamplerHooks
+from amc_xai.data.fresh import FreshBatches
 from amc_xai.data.images import Images
 from amc_xai.data.radioml2016 import RadioML2016
 from amc_xai.data.radioml2018 import RadioML2018
 from amc_xai.data.recordings import Recordings
 from amc_xai.data.split import Split, stratified_split, verify
 from amc_xai.data.split_hdf5 import SplitHdf5
-from amc_xai.data.synthetic import FreshBatches, Synthetic
+from amc_xai.data.synthetic import Synthetic
 
 __all__ = [
     "Batch",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from amc_xai.data.contracts import Batch, FrameSource
+from amc_xai.data.contracts import Batch, FrameSource, OwnRates
 from amc_xai.errors import UserError
+from amc_xai.signal.snr import class_power, decibels_a_label
 
 Kind = Callable[[Batch, torch.Generator], Batch]
 # Conjugation mirrors the spectrum: a class of one sideband becomes that of the other.
@@ -93,9 +94,14 @@ class Augmentation:
         return batch
 
 
-def noise_ratio(source: FrameSource) -> tuple[torch.Tensor, torch.Tensor]:
-    """Each SNR of the source in dB (S,), and its noise power a sample over the signal's (S,), float64."""
-    if source.snr_definition == "es_n0" and source.samples_per_symbol is None:
+def noise_ratio(source: FrameSource) -> tuple[torch.Tensor, torch.Tensor, float | None]:
+    """Each SNR of the source in dB (S,), each class's noise power a sample over its signal's there (M + 1, S), and
+    the samples a symbol that this is to be multiplied by, None where they are each frame's own.
+
+    Float64; the last row is that of frames of unknown class. NaN where a class's power isn't known.
+    """
+    own = source.samples_per_symbol is None and isinstance(source, OwnRates)
+    if source.snr_definition == "es_n0" and source.samples_per_symbol is None and not own:
         raise UserError(
             "augmentation.lower_snr: the dataset's SNRs are Es/N0, and without its samples per symbol the noise "
             "to add is unknown; set augmentation.lower_snr=0"
@@ -104,10 +110,14 @@ def noise_ratio(source: FrameSource) -> tuple[torch.Tensor, torch.Tensor]:
         raise UserError(
             "augmentation.lower_snr: the dataset has no lower SNR to go to; set augmentation.lower_snr=0"
         )
-    oversampling = source.samples_per_symbol if source.snr_definition == "es_n0" else 1.0
     decibel = torch.tensor(source.snrs, dtype=torch.float64)
-    # One set counts its labels in doubled dB.
-    return decibel, oversampling / 10 ** (decibel * getattr(source, "decibels_a_label", 1.0) / 10)
+    definition = source.snr_definition or "es_n0"
+    powers = [class_power(definition, name) for name in source.modulations]
+    known = [power.decibel if power is not None and power.measured else math.nan for power in powers]
+    known.append(math.nan if definition.startswith("radioml") else 0.0)
+    level = decibels_a_label(definition) * decibel + torch.tensor(known, dtype=torch.float64)[:, None]
+    oversampling = source.samples_per_symbol if definition == "es_n0" else 1.0
+    return decibel, 10 ** (-level / 10), oversampling
 
 
 def rotated(iq: torch.Tensor, phase: torch.Tensor) -> torch.Tensor:
@@ -178,26 +188,33 @@ class LowerSnr:
     """White noise added to a ``share`` of the frames, down to a lower SNR drawn uniformly.
 
     A frame of power P at noise ratio r holds the signal S = P / (1 + r); the noise to add has power S (r' - r).
-    Frames of unknown SNR, and those at the lowest, stay as they are.
+    Frames of unknown SNR or signal power, and those at the lowest SNR, stay as they are. The ratios (M + 1, S) are
+    to be multiplied by ``oversampling``, or by each frame's own where it is None.
     """
 
     share: float
     decibel: torch.Tensor
     ratio: torch.Tensor
+    oversampling: float | None
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         device = batch.iq.device
         order = self.decibel.argsort().to(device)
         rank = order.argsort()[batch.snr.clamp(min=0)]
+        ratio = self.ratio.to(torch.float32).to(device)[batch.modulation]
         chosen = (uniform(batch, generator) < self.share) & (batch.snr >= 0) & (rank > 0)
+        chosen &= ratio[:, 0].isfinite()
         lower = order[(uniform(batch, generator) * rank).long()]
         target = torch.where(chosen, lower, batch.snr)
-        ratio = self.ratio.to(device, torch.float32)
-        before, after = ratio[batch.snr.clamp(min=0)], ratio[target.clamp(min=0)]
+        ratio = ratio.nan_to_num() * self._oversampling(batch)
+        before, after = (ratio.gather(1, snr.clamp(min=0)[:, None])[:, 0] for snr in (batch.snr, target))
         signal = batch.iq.square().sum(1).mean(-1) / (1 + before)
         noise = torch.randn(batch.iq.shape, generator=generator, device=device)
         deviation = (signal * (after - before).clamp(min=0) / 2).sqrt() * chosen
         return batch._replace(iq=batch.iq + noise * deviation[:, None, None], snr=target)
+
+    def _oversampling(self, batch: Batch) -> torch.Tensor | float:
+        return batch.samples_per_symbol[:, None] if self.oversampling is None else self.oversampling
 
 
 @dataclass(frozen=True)

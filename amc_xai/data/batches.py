@@ -1,12 +1,13 @@
 """Batches of frames: from a source on disk or in memory, or drawn afresh without end."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from amc_xai.data.contracts import Batch, FrameSource
+from amc_xai.data.contracts import Batch, FrameSource, OwnRates, lengths_of
 from amc_xai.errors import UserError
 
 Rates = Callable[[int], np.ndarray]
@@ -29,6 +30,7 @@ class FrameSet(torch.utils.data.Dataset):
             self.source.read(index).contiguous(),
             torch.from_numpy(self.source.modulation_index[index]),
             torch.from_numpy(self.source.snr_index[index]),
+            self.source.samples_per_symbol_of(index) if isinstance(self.source, OwnRates) else None,
         )
 
 
@@ -40,6 +42,9 @@ class TrainingBatches(Sampler[list[int]]):
     is the SNR label of each position. ``rank`` of ``ranks`` processes gets its share of every batch. A last batch
     that leaves a process a single frame or none is left out, since batch norm can't train on it; over epochs
     every frame still gets its turn.
+
+    ``lengths`` (N,) of frames that differ in length: each batch is filled with frames of one length, and the
+    batches come in random order; each length's last one is as short as it comes, or left out if too small.
     """
 
     def __init__(
@@ -50,8 +55,9 @@ class TrainingBatches(Sampler[list[int]]):
         rates: Rates | None = None,
         rank: int = 0,
         ranks: int = 1,
+        lengths: np.ndarray | None = None,
     ):
-        self.rank, self.ranks = rank, ranks
+        self.rank, self.ranks, self.lengths = rank, ranks, lengths
         self.snr, self.batch_size, self.seed, self.rates = snr, batch_size, seed, rates
         self.epoch, self.start = 0, 0
 
@@ -65,25 +71,57 @@ class TrainingBatches(Sampler[list[int]]):
             taken = order[generator.random(len(order)) < share[order]]
             # Batch norm needs two frames; a set so small that the rates leave fewer is taken whole.
             order = taken if len(taken) > 1 else order
+        if self.lengths is not None:
+            return order
         spare = len(order) % self.batch_size
         return order[:-spare] if 0 < spare < 2 * self.ranks else order
 
+    def batches(self) -> list[np.ndarray]:
+        """The positions of each of this epoch's batches."""
+        order = self.order()
+        if self.lengths is None:
+            return [order[k : k + self.batch_size] for k in range(0, len(order), self.batch_size)]
+        found = []
+        for length in np.unique(self.lengths):
+            own = order[self.lengths[order] == length]
+            found += [own[k : k + self.batch_size] for k in range(0, len(own), self.batch_size)]
+        found = [batch for batch in found if len(batch) >= 2 * self.ranks]
+        return [found[k] for k in np.random.default_rng([self.seed, self.epoch, 1]).permutation(len(found))]
+
     def __len__(self) -> int:
-        return -(-len(self.order()) // self.batch_size)
+        if self.lengths is None:
+            return -(-len(self.order()) // self.batch_size)
+        return len(self.batches())
 
     def sizes(self) -> list[int]:
         """Frames of each batch of this epoch, of all processes together."""
-        frames = len(self.order())
-        return [min(self.batch_size, frames - begin) for begin in range(0, frames, self.batch_size)]
+        return [len(batch) for batch in self.batches()]
 
     def report(self) -> dict[str, float]:
         """Under a curriculum, the share of the frames of a balanced set that this epoch takes."""
         return {} if self.rates is None else {"curriculum_share": float(self.rates(self.epoch).mean())}
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = self.order()
-        for begin in range(self.start * self.batch_size, len(order), self.batch_size):
-            yield order[begin : begin + self.batch_size][self.rank :: self.ranks].tolist()
+        for batch in self.batches()[self.start :]:
+            yield batch[self.rank :: self.ranks].tolist()
+
+
+class EvaluationBatches(Sampler[list[int]]):
+    """Positions in ascending order, each once, in batches of one length; ``lengths`` (N,) ascend."""
+
+    def __init__(self, lengths: np.ndarray, batch_size: int):
+        edges = np.append(np.flatnonzero(np.diff(lengths, prepend=-1)), len(lengths))
+        self.starts = [
+            (k, min(k + batch_size, end)) for first, end in pairwise(edges) for k in range(first, end, batch_size)
+        ]
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for first, end in self.starts:
+            yield list(range(first, end))
 
 
 def training_loader(
@@ -108,7 +146,16 @@ def training_loader(
         )
     if len(indices) < 2:
         raise UserError(f"dataset: training needs at least two frames, and the training part has {len(indices)}")
-    sampler = TrainingBatches(source.snr_index[indices], batch_size, seed, rates, rank, ranks)
+    lengths = lengths_of(source)
+    sampler = TrainingBatches(
+        source.snr_index[indices],
+        batch_size,
+        seed,
+        rates,
+        rank,
+        ranks,
+        lengths if lengths is None else lengths[indices],
+    )
     # A loader draws a number each time it starts; from the global stream, a resumed epoch would draw one more.
     return DataLoader(
         FrameSet(source, indices),
@@ -124,10 +171,14 @@ def training_loader(
 
 
 def evaluation_loader(source: FrameSource, indices: np.ndarray, batch_size: int) -> DataLoader:
-    """These frames in ascending order, each once, the last batch as short as it comes."""
-    return DataLoader(
-        FrameSet(source, indices), batch_size=batch_size, collate_fn=as_is, generator=torch.Generator()
-    )
+    """These frames in ascending order, each once, the last batch (of each length) as short as it comes."""
+    options = {"collate_fn": as_is, "generator": torch.Generator()}
+    lengths = lengths_of(source)
+    if lengths is not None:
+        return DataLoader(
+            FrameSet(source, indices), batch_sampler=EvaluationBatches(lengths[indices], batch_size), **options
+        )
+    return DataLoader(FrameSet(source, indices), batch_size=batch_size, **options)
 
 
 def as_is(batch: Batch) -> Batch:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from amc_xai.errors import UserError
 from amc_xai.signal.classes import DIGITAL_17
-
-SNR_DEFINITIONS = ("es_n0", "sample")
+from amc_xai.signal.snr import DEFINITIONS
 
 
 def choose_modulations(
@@ -70,9 +69,9 @@ def check_facts(
         number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if value is not None and not (number and value > 0 and (key == "sample_rate" or value >= 1)):
             raise UserError(f"dataset.{key} must be {least}, or null (not known), not {value!r}")
-    if snr_definition not in (None, *SNR_DEFINITIONS):
+    if snr_definition not in (None, *DEFINITIONS):
         raise UserError(
-            f"dataset.snr_definition must be {' or '.join(SNR_DEFINITIONS)}, or null (not known), "
+            f"dataset.snr_definition must be one of {', '.join(DEFINITIONS)}, or null (not known), "
             f"not {snr_definition!r}"
         )
 

@@ -1,7 +1,7 @@
 """What every source of frames offers, and what a batch of them is."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -11,12 +11,19 @@ class Batch(NamedTuple):
     """Frames with their labels, all on one device; a label of -1 is unknown.
 
     Shapes: ``iq`` (B, 2, L) float32, channel 0 = I and 1 = Q (or (B, C, H, W) from an image source);
-    ``modulation`` and ``snr`` (B,) int64, indices into the source's ``modulations`` and ``snrs``.
+    ``modulation`` and ``snr`` (B,) int64, indices into the source's ``modulations`` and ``snrs``;
+    ``samples_per_symbol`` (B,) float32, or None where all frames have what the source states. All frames of a
+    batch are of one length; another batch's may be of another.
     """
 
     iq: torch.Tensor
     modulation: torch.Tensor
     snr: torch.Tensor
+    samples_per_symbol: torch.Tensor | None = None
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on another device, without waiting for the copy."""
+        return Batch(*(part if part is None else part.to(device, non_blocking=True) for part in self))
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,8 @@ class Facts:
     """What is known of a source's frames; None = not known, which contradicts nothing.
 
     ``frame_length`` in samples (pixels a side for pictures), ``samples_per_symbol``, ``sample_rate`` in Hz, and
-    ``snr_definition``: what the SNR labels mean, ``"es_n0"`` or ``"sample"``. A representation is built from them.
+    ``snr_definition``: what the SNR labels mean (`signal.snr.DEFINITIONS`). A representation is built from them.
+    Samples a symbol of which each frame has its own are None here, and come with the batches.
     """
 
     frame_length: int
@@ -68,3 +76,26 @@ class SamplerHooks(Protocol):
     def report(self) -> dict[str, float]:
         """What the history of the training is to say of this epoch."""
         return {}
+
+
+@runtime_checkable
+class OwnRates(Protocol):
+    """A source whose frames may each have samples a symbol of their own."""
+
+    def samples_per_symbol_of(self, indices: np.ndarray) -> torch.Tensor | None:
+        """Samples a symbol (n,) float32 of the frames at ``indices``; None where all have the source's."""
+        ...
+
+
+@runtime_checkable
+class OwnLengths(Protocol):
+    """A source whose frames differ in length. ``frame_length`` is that of the longest."""
+
+    frame_lengths: np.ndarray
+    """Samples (N,) in each frame, in ascending order."""
+
+
+def lengths_of(source: FrameSource) -> np.ndarray | None:
+    """The length (N,) of each frame of a source, None where all have ``frame_length``."""
+    lengths = getattr(source, "frame_lengths", None)
+    return None if lengths is None or len(np.unique(lengths)) < 2 else lengths

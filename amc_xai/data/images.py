@@ -34,7 +34,7 @@ class Images:
         modulations: class names, ``"digital"``, ``"all"`` or None, in alphabetical order.
         snrs: SNRs in dB, None = all.
         frames_per_cell: take so many samples of each (modulation, SNR); None = all.
-        snr_definition: what the labels mean, ``"es_n0"`` or ``"sample"``; None = not known.
+        snr_definition: what the labels mean (`signal.snr.DEFINITIONS`); None = not known.
 
     Raises:
         UserError: for an absent tree, type, twin, class or SNR, or pictures that aren't square.

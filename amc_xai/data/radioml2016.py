@@ -44,8 +44,7 @@ class RadioML2016:
 
     samples_per_symbol = 8.0
     sample_rate = None
-    snr_definition = "sample"
-    decibels_a_label = 2.0
+    snr_definition = "radioml2016"
 
     def __init__(
         self,

@@ -41,7 +41,7 @@ class RadioML2018:
 
     samples_per_symbol = 8.0
     sample_rate = None
-    snr_definition = "es_n0"
+    snr_definition = "radioml2018"
 
     def __init__(
         self,

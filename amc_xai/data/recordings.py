@@ -33,7 +33,7 @@ class Recordings:
         modulations: keep frames of these classes alone; None = all frames, unlabelled ones included.
         snrs: keep frames of these SNRs alone; None = all frames.
         frames_per_cell: take at most so many frames of each (modulation, SNR) cell; None = all.
-        snr_definition: what the labels' SNR means, ``"es_n0"`` or ``"sample"``; None = not known.
+        snr_definition: what the labels' SNR means (`signal.snr.DEFINITIONS`); None = not known.
 
     Raises:
         UserError: for an unreadable file, differing or absent sample rates, or a file too short for a frame.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from amc_xai.data.contracts import FrameSource
+from amc_xai.data.contracts import FrameSource, lengths_of
 from amc_xai.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,11 @@ def resident(source: FrameSource, residency: str, half: bool, device: torch.devi
     if residency not in RESIDENCIES:
         raise UserError(f"dataset.residency must be one of {', '.join(RESIDENCIES)}, not {residency!r}")
     if residency == "disk" or getattr(source, "endless", False):
+        return source
+    if lengths_of(source) is not None:
+        # One table can't hold frames of several lengths.
+        if residency != "auto":
+            log.info("dataset.residency: frames of several lengths are made anew each time")
         return source
     shape = getattr(source, "image_shape", (2, source.frame_length))
     size = len(source.modulation_index) * int(np.prod(shape)) * (2 if half else 4)

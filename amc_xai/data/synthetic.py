@@ -1,18 +1,22 @@
 """The embedded synthetic set: every frame made when it is read, the same on every machine."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from amc_xai.data.batches import Rates
 from amc_xai.data.contracts import Batch
 from amc_xai.errors import UserError
-from amc_xai.signal import Channel, draw_fresh, draw_seeded, synthesise
-from amc_xai.signal.classes import DIGITAL_17, MODULATIONS, SNRS_RADIOML
+from amc_xai.signal import Channel, Frames, draw_fresh, draw_seeded, synthesise
+from amc_xai.signal.classes import DIGITAL_17, MODULATIONS
+from amc_xai.signal.draws import SAMPLES, seeded_uniform
+from amc_xai.signal.oversampling import block_size, symbol_counts
+from amc_xai.signal.snr import HIGHEST_ES_N0_DB, LOWEST_ES_N0_DB, class_power, decibels_a_label
 
 NAMED_SETS = {"digital": DIGITAL_17, "all": MODULATIONS}
 CHUNK = 256
+LENGTHS = 8  # how many a range of frame lengths is covered by
 
 
 class Synthetic:
@@ -21,13 +25,18 @@ class Synthetic:
     Frame k of a (modulation, SNR) cell is drawn from (seed, modulation, SNR, k) alone: it does not depend on
     which other cells are asked for, on their order, or on ``frames_per_cell``.
 
+    A range of frame lengths is covered by ``LENGTHS`` of them, evenly spread over their logarithm; frame k of a
+    cell has the (k mod ``LENGTHS``)-th. Frames are ordered by length first, so that ascending indices can be cut
+    into batches of one length. Fresh batches have any length within the range.
+
     Args:
         modulations: class names in the order of the labels; or ``"digital"`` (the 17 digital classes), or
             ``"all"`` (24).
-        snrs: SNRs in dB, each within -20..30.
+        snrs: SNRs in dB as ``channel.snr_definition`` counts them; as Es/N0 each within -40..90.
         frames_per_cell: frames of each (modulation, SNR) pair.
-        frame_length: samples in a frame.
-        samples_per_symbol: oversampling of the digital classes.
+        frame_length: samples in a frame; or a range (low, high), one length a batch.
+        samples_per_symbol: oversampling of the digital classes; or a range (low, high), of which each frame draws
+            its own, evenly over the logarithm.
         channel: keyword arguments of :class:`amc_xai.signal.Channel`.
         seed: seed of all frames.
         endless: train on fresh frames drawn on the device instead of the set's own training part.
@@ -35,7 +44,7 @@ class Synthetic:
         path: where ``task=generate`` writes the set; the source itself reads nothing.
 
     Raises:
-        UserError: for an unknown class, an SNR outside -20..30 dB, or counts below 1.
+        UserError: for an unknown class, an SNR outside -40..90 dB of Es/N0, or counts below 1.
     """
 
     sample_rate = None
@@ -45,8 +54,8 @@ class Synthetic:
         modulations: Sequence[str] | str,
         snrs: Sequence[float],
         frames_per_cell: int = 160,
-        frame_length: int = 1024,
-        samples_per_symbol: float = 8.0,
+        frame_length: int | Sequence[int] = 1024,
+        samples_per_symbol: float | Sequence[float] = 8.0,
         channel: dict | None = None,
         seed: int = 0,
         endless: bool = False,
@@ -64,105 +73,132 @@ class Synthetic:
         if unknown or not self.modulations or len(set(self.modulations)) < len(self.modulations):
             wrong = f"{unknown[0]!r} is unknown" if unknown else "name each class once, and at least one"
             raise UserError(f"dataset.modulations: {wrong}; choose from {', '.join(MODULATIONS)}")
-        self.snrs = check_snrs(snrs)
-        for key, value in {"frames_per_cell": frames_per_cell, "frame_length": frame_length}.items():
-            if value < 1:
-                raise UserError(f"dataset.{key} must be 1 or more, not {value}")
+        if frames_per_cell < 1:
+            raise UserError(f"dataset.frames_per_cell must be 1 or more, not {frames_per_cell}")
         self.frames_per_cell = frames_per_cell
-        self.frame_length = frame_length
-        self.samples_per_symbol = float(samples_per_symbol)
+        self.length_range = check_range("frame_length", frame_length)
+        self._oversampling = check_range("samples_per_symbol", samples_per_symbol)
+        self._lengths = covering(*self.length_range)
+        self.frame_length = int(self._lengths[-1])
+        low, high = self._oversampling
+        self._same = low == high
+        self.samples_per_symbol = low if self._same else None
         self.channel = Channel(**(channel or {}))
         self.snr_definition = self.channel.snr_definition
+        self.snrs = check_snrs(snrs, self.modulations, self.snr_definition, self._oversampling)
         self.seed = seed
         self.endless = endless
         self.frames_per_epoch = frames_per_epoch
         cells = len(self.modulations) * len(self.snrs)
-        cell = np.repeat(np.arange(cells), frames_per_cell)
+        parts = []
+        for index in range(len(self._lengths)):
+            number = np.arange(index, frames_per_cell, len(self._lengths))
+            parts.append((np.repeat(np.arange(cells), len(number)), np.tile(number, cells), index))
+        cell = np.concatenate([part[0] for part in parts])
+        self._number = np.concatenate([part[1] for part in parts])
+        self.frame_lengths = np.repeat(self._lengths, [len(part[0]) for part in parts])
         self.modulation_index = cell // len(self.snrs)
         self.snr_index = cell % len(self.snrs)
 
     def read(self, indices: np.ndarray) -> torch.Tensor:
-        """Make the frames (n, 2, L) float32 at these positions of the label arrays."""
-        indices = np.asarray(indices)
-        parts = [self._make(indices[k : k + CHUNK]) for k in range(0, len(indices), CHUNK)]
-        return torch.cat([frames.iq for frames in parts]) if parts else torch.zeros(0, 2, self.frame_length)
+        """Make the frames (n, 2, L) float32 at these positions of the label arrays; all must be of one length."""
+        parts = [frames.iq for frames in self._in_chunks(np.asarray(indices))]
+        return torch.cat(parts) if parts else torch.zeros(0, 2, self.frame_length)
+
+    def samples_per_symbol_of(self, indices: np.ndarray) -> torch.Tensor | None:
+        """Samples a symbol (n,) float32 of these frames; None where all have ``samples_per_symbol``."""
+        if self._same:
+            return None
+        indices, length = np.asarray(indices), self._length_of(indices)
+        names = [self.modulations[m] for m in self.modulation_index[indices]]
+        snrs = [self.snrs[s] for s in self.snr_index[indices]]
+        uniform = seeded_uniform(self.seed, names, snrs, self._number[indices].tolist())[:, SAMPLES]
+        return block_size(length, self._oversampling)[1] / symbol_counts(uniform, length, *self._oversampling)
 
     def symbol_instants(self, indices: np.ndarray) -> torch.Tensor:
-        """The sample position (n, K) float32 of each frame's symbols, NaN for classes without symbols."""
-        indices = np.asarray(indices)
-        first = torch.cat([self._make(indices[k : k + CHUNK]).first_symbol for k in range(0, len(indices), CHUNK)])
-        count = int(self.frame_length // self.samples_per_symbol)
-        return first[:, None] + torch.arange(count) * self.samples_per_symbol
+        """The sample position (n, K) float32 of each frame's symbols, NaN for classes without symbols.
 
-    def _make(self, indices: np.ndarray):
+        Where frames have samples a symbol of their own, K is the most that one holds, and NaN follows the last.
+        """
+        made = list(self._in_chunks(np.asarray(indices)))
+        first = torch.cat([frames.first_symbol for frames in made])
+        length = made[0].iq.shape[2]
+        count = int(length // self._oversampling[0])
+        if self._same:
+            return first[:, None] + torch.arange(count) * self._oversampling[0]
+        step = torch.cat([frames.samples_per_symbol for frames in made])
+        instants = first[:, None] + torch.arange(count) * step[:, None]
+        return instants.masked_fill(instants >= length, math.nan)
+
+    def _in_chunks(self, indices: np.ndarray):
+        return (self._make(indices[k : k + CHUNK]) for k in range(0, len(indices), CHUNK))
+
+    def _length_of(self, indices: np.ndarray) -> int:
+        lengths = np.unique(self.frame_lengths[indices])
+        if len(lengths) > 1:
+            raise UserError(
+                f"dataset.frame_length: frames of {lengths[0]} and of {lengths[-1]} samples can't stand side by "
+                "side here; use one length"
+            )
+        return int(lengths[0]) if len(lengths) else self.frame_length
+
+    def _shape(self, length: int) -> tuple:
+        return self.modulations, length, self._oversampling[0] if self._same else self._oversampling, self.channel
+
+    def _make(self, indices: np.ndarray) -> Frames:
         modulation, snr = self.modulation_index[indices], np.asarray(self.snrs)[self.snr_index[indices]]
-        shape = (self.modulations, self.frame_length, self.samples_per_symbol, self.channel)
-        draws = draw_seeded(self.seed, modulation, snr, indices % self.frames_per_cell, *shape)
+        shape = self._shape(self._length_of(indices))
+        draws = draw_seeded(self.seed, modulation, snr, self._number[indices], *shape)
         return synthesise(torch.from_numpy(modulation), torch.from_numpy(snr).float(), draws, *shape)
 
-    def fresh(self, modulation: torch.Tensor, snr: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Frames (B, 2, L) that were never drawn before, for these labels, on the generator's device."""
-        shape = (self.modulations, self.frame_length, self.samples_per_symbol, self.channel)
+    def fresh(
+        self, modulation: torch.Tensor, snr: torch.Tensor, generator: torch.Generator, length: int | None = None
+    ) -> Batch:
+        """Frames of these labels that were never drawn before, on the generator's device; None = the longest."""
+        shape = self._shape(self.frame_length if length is None else length)
         device = generator.device
         draws = draw_fresh(len(modulation), *shape, generator, device)
         snr_db = torch.tensor(self.snrs, device=device)[snr]
-        return synthesise(modulation, snr_db, draws, *shape).iq
+        made = synthesise(modulation, snr_db, draws, *shape)
+        own = None if self._same else made.samples_per_symbol
+        return Batch(made.iq, modulation, snr, own)
 
 
-def check_snrs(snrs: Sequence[float]) -> list[float]:
-    """SNRs in dB as floats, each within -20..30 and named once."""
+def check_range(key: str, value: float | Sequence[float]) -> tuple:
+    """One number or a range (low, high) as a pair; equal where it is one."""
+    pair = tuple(value) if isinstance(value, Sequence) else (value, value)
+    whole = key == "frame_length"
+    numbers = all(isinstance(v, int if whole else (int, float)) and not isinstance(v, bool) for v in pair)
+    if len(pair) != 2 or not numbers or not (1 <= pair[0] <= pair[1] and math.isfinite(pair[1])):
+        what = "a whole number" if whole else "a number"
+        raise UserError(f"dataset.{key} must be {what} of 1 or more, or a range [low, high] of them, not {value}")
+    return pair if whole else (float(pair[0]), float(pair[1]))
+
+
+def covering(low: int, high: int) -> np.ndarray:
+    """Up to ``LENGTHS`` whole numbers from low to high, ascending, evenly spread over their logarithm."""
+    return np.unique(np.geomspace(low, high, LENGTHS if high > low else 1).round().astype(int))
+
+
+def check_snrs(
+    snrs: Sequence[float],
+    modulations: Sequence[str],
+    definition: str = "es_n0",
+    samples_per_symbol: tuple[float, float] = (8.0, 8.0),
+) -> list[float]:
+    """SNRs in dB as floats, each named once, and each of them within -40..90 dB of Es/N0 for every class."""
     values = [float(s) for s in snrs]
-    low, high = SNRS_RADIOML[0], SNRS_RADIOML[-1]
-    outside = [s for s in values if not low <= s <= high]
-    if outside:
-        raise UserError(f"dataset.snrs: {outside[0]:g} dB lies outside {low}..{high} dB")
     if not values or len(set(values)) < len(values):
         raise UserError(f"dataset.snrs must name at least one SNR, and each only once, not {list(snrs)}")
+    for name in modulations:
+        power = class_power(definition, name)
+        if power is None:
+            raise UserError(f"dataset.channel.snr_definition: {definition} says nothing of {name}")
+        spread = [0.0 if definition == "es_n0" else 10 * math.log10(sps) for sps in samples_per_symbol]
+        for value in values:
+            found = [decibels_a_label(definition) * value + power.decibel + more for more in spread]
+            if not (found[0] >= LOWEST_ES_N0_DB and found[1] <= HIGHEST_ES_N0_DB):
+                allowed = f"{LOWEST_ES_N0_DB:g}..{HIGHEST_ES_N0_DB:g} dB of Es/N0"
+                of_class = "" if definition == "es_n0" else f": for {name} it stands for {found[1]:g} dB"
+                raise UserError(f"dataset.snrs: {value:g} dB lies outside {allowed}{of_class}")
     return values
-
-
-class FreshBatches:
-    """An epoch of batches drawn afresh on the device, from (seed, epoch, step) alone.
-
-    Stands in for the training loader: ``batch_sampler`` (itself) takes ``epoch`` and ``start``. With ``rates`` (a
-    curriculum) an SNR is drawn in proportion to its rate. ``rank`` of ``ranks`` processes draws its own share.
-    """
-
-    def __init__(
-        self,
-        source: Synthetic,
-        frames_per_epoch: int,
-        batch_size: int,
-        seed: int,
-        device: torch.device,
-        rates: Rates | None = None,
-        rank: int = 0,
-        ranks: int = 1,
-    ):
-        self.source, self.frames, self.batch_size = source, frames_per_epoch, batch_size
-        self.seed, self.device, self.rates = seed, device, rates
-        self.rank, self.ranks = rank, ranks
-        self.epoch, self.start = 0, 0
-        self.batch_sampler = self
-
-    def __len__(self) -> int:
-        return max(1, self.frames // self.batch_size)
-
-    def report(self) -> dict[str, float]:
-        """Under a curriculum, the mean of this epoch's rates."""
-        return {} if self.rates is None else {"curriculum_share": float(self.rates(self.epoch).mean())}
-
-    def __iter__(self) -> Iterator[Batch]:
-        generator = torch.Generator(self.device)
-        size = -(-self.batch_size // self.ranks)
-        for step in range(self.start, len(self)):
-            entropy = np.random.SeedSequence([self.seed, self.epoch, step, self.rank, 0xF5E5])
-            generator.manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> 1))
-            options = {"generator": generator, "device": self.device}
-            modulation = torch.randint(len(self.source.modulations), (size,), **options)
-            if self.rates is None:
-                snr = torch.randint(len(self.source.snrs), (size,), **options)
-            else:
-                rates = torch.as_tensor(self.rates(self.epoch), dtype=torch.float32, device=self.device)
-                snr = torch.multinomial(rates, size, replacement=True, generator=generator)
-            yield Batch(self.source.fresh(modulation, snr, generator), modulation, snr)

@@ -20,7 +20,7 @@ def predict(classifier: torch.nn.Module, batches: Iterable, accelerator: Acceler
     rows = []
     for batch in batches:
         with accelerator.autocast():
-            prediction = classifier(batch.iq)
+            prediction = classifier(batch.iq, batch.samples_per_symbol)
         probabilities = [logits.float().softmax(-1) for logits in prediction]
         gathered = accelerator.gather_for_metrics((batch.modulation, batch.snr, *probabilities))
         rows.append([tensor.cpu().numpy() for tensor in gathered])
@@ -46,7 +46,7 @@ def gate_shares(classifier: torch.nn.Module, batches: Iterable, accelerator: Acc
     classifier.eval()
     backbone, rows = classifier.network.backbone, []
     for batch in batches:
-        shares = backbone.gate_shares(classifier.represent(batch.iq)).float()
+        shares = backbone.gate_shares(classifier.represent(batch.iq, batch.samples_per_symbol)).float()
         rows.append([tensor.cpu().numpy() for tensor in accelerator.gather_for_metrics((batch.snr, shares))])
     snr, shares = (np.concatenate(column) for column in zip(*rows, strict=True))
     return GateShares.of(snr, shares, np.asarray(classifier.snrs), list(backbone.expert_names))

@@ -21,14 +21,14 @@ from amc_xai.evaluation.intervals import bootstrap, wilson
 from amc_xai.evaluation.limit import ACCURACIES, share_of_limit
 from amc_xai.evaluation.predictions import Predictions
 from amc_xai.files import replacing
-
-SNR_DEFINITIONS = ("es_n0", "sample")
+from amc_xai.signal.snr import check_definition, class_power, decibels_a_label, es_n0_offset_db
 
 
 def metrics(
     predictions: Predictions,
     *,
     snr_definition: str,
+    samples_per_symbol: float | None = None,
     limit: Mapping[float, Mapping[str, float]] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -37,18 +37,21 @@ def metrics(
     - Accuracies are shares of the frames whose label is known (joint: both labels known, both right); their
       intervals are Wilson's. ``frames`` counts every row of the table, labelled or not.
     - ``*_f1_macro`` is the mean F1 over the classes present among the labels; ``snr_mae_db`` is the mean
-      distance in dB between the most probable SNR class and the true one. Their intervals are percentile
+      distance in dB of the labels between the most probable SNR class and the true one, ``snr_mae_es_n0_db`` the
+      same in dB of Es/N0, there where each class's power is known. Their intervals are percentile
       bootstraps over frames (``intervals.RESAMPLES`` resamples, from ``seed``).
     - ``by_snr`` follows ``predictions.snrs`` and ``by_class`` ``predictions.modulations``; their ``frames``
       count the frames labelled so. In ``by_class``, ``modulation_accuracy`` is the accuracy among the frames
       of that class, which is its recall; ``precision`` is ``None`` for a class never predicted.
+    - ``es_n0_offset_db`` of a class is its Es/N0 less what the label itself counts (1 or 2 dB each), and
+      ``es_n0_db`` of an SNR its Es/N0; ``None`` where it isn't known, or not one number for all classes tested.
     - ``share_of_limit`` ``{name: share}`` is there when ``limit`` (SNR in dB -> accuracies, from
       ``read_limits``) covers an SNR of the table; see ``limit.share_of_limit``.
 
     Raises ``UserError`` for an unknown ``snr_definition``.
     """
-    if snr_definition not in SNR_DEFINITIONS:
-        raise UserError(f"snr_definition is '{snr_definition}'; allowed are {' and '.join(SNR_DEFINITIONS)}.")
+    check_definition(snr_definition, "snr_definition")
+    offsets = [es_n0_offset_db(snr_definition, str(name), samples_per_symbol) for name in predictions.modulations]
     headline: dict[str, Any] = {"frames": len(predictions)}
     intervals: dict[str, Any] = {}
     for name, (known, right) in _outcomes(predictions).items():
@@ -67,12 +70,17 @@ def metrics(
     for name, value, bound in zip(names, values, bounds, strict=True):
         headline[name] = _plain(float(value))
         intervals[name] = None if headline[name] is None else list(bound)
+    if _all_measured(predictions, snr_definition) and headline["snr_mae_db"] is not None:
+        # A class's own power drops out of the difference of two of its SNRs.
+        step, name = decibels_a_label(snr_definition), "snr_mae_es_n0_db"
+        headline[name] = step * headline["snr_mae_db"]
+        intervals[name] = [step * bound for bound in intervals["snr_mae_db"]]
 
     result = {
         **headline,
         "interval95": intervals,
-        "by_snr": _by_snr(predictions),
-        "by_class": _by_class(predictions, counts.modulation),
+        "by_snr": _by_snr(predictions, snr_definition, offsets),
+        "by_class": _by_class(predictions, counts.modulation, offsets),
         "snr_definition": snr_definition,
     }
     if limit is not None:
@@ -141,18 +149,29 @@ def _outcomes(predictions: Predictions) -> dict[str, tuple[np.ndarray, np.ndarra
     }
 
 
-def _by_snr(predictions: Predictions) -> list[dict[str, Any]]:
+def _all_measured(predictions: Predictions, snr_definition: str) -> bool:
+    """Whether the power that each class with frames has under this definition is known."""
+    present = np.unique(predictions.modulation_label[predictions.modulation_label >= 0])
+    powers = [class_power(snr_definition, str(predictions.modulations[m])) for m in present]
+    return all(power is not None and power.measured for power in powers)
+
+
+def _by_snr(predictions: Predictions, snr_definition: str, offsets: list[float | None]) -> list[dict[str, Any]]:
+    present = np.unique(predictions.modulation_label[predictions.modulation_label >= 0])
+    different = {None if offsets[m] is None else round(offsets[m], 6) for m in present}
+    one = offsets[present[0]] if len(different) == 1 else None
+    step = decibels_a_label(snr_definition)
     counts = accuracy_counts_by_snr(predictions)
     accuracy = {name: divide(right, frames) for name, (right, frames) in counts.items()}
     frames = counts["snr_accuracy"][1]
     return [
-        {"snr": float(snr), "frames": int(frames[i])}
+        {"snr": float(snr), "frames": int(frames[i]), "es_n0_db": None if one is None else step * float(snr) + one}
         | {name: _plain(float(accuracy[name][i])) for name in ACCURACIES}
         for i, snr in enumerate(predictions.snrs)
     ]
 
 
-def _by_class(predictions: Predictions, counts: np.ndarray) -> list[dict[str, Any]]:
+def _by_class(predictions: Predictions, counts: np.ndarray, offsets: list[float | None]) -> list[dict[str, Any]]:
     scores = class_scores(counts)
     rows = []
     for i, modulation in enumerate(predictions.modulations):
@@ -165,6 +184,7 @@ def _by_class(predictions: Predictions, counts: np.ndarray) -> list[dict[str, An
                 "recall": recall,
                 "f1": _plain(float(scores.f1[i])),
                 "modulation_accuracy": recall,
+                "es_n0_offset_db": offsets[i],
             }
         )
     return rows

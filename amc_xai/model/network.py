@@ -1,5 +1,6 @@
 """The network that answers both questions, and the classifier that takes raw I/Q."""
 
+import inspect
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -51,7 +52,11 @@ class MultiTaskNetwork(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Raw I/Q (B, 2, L) in, :class:`Prediction` over ``modulations`` and ``snrs`` out."""
+    """Raw I/Q (B, 2, L) in, :class:`Prediction` over ``modulations`` and ``snrs`` out.
+
+    ``samples_per_symbol`` (B,) of the frames, where each has its own, goes to a representation whose ``forward``
+    takes it by that name.
+    """
 
     def __init__(self, representation: nn.Module, network: nn.Module, modulations: list[str], snrs: list[float]):
         super().__init__()
@@ -60,11 +65,18 @@ class Classifier(nn.Module):
         self.modulations = list(modulations)
         self.snrs = [float(s) for s in snrs]
 
-    def forward(self, iq: torch.Tensor) -> Prediction:
-        return self.network(self.represent(iq))
+    def forward(self, iq: torch.Tensor, samples_per_symbol: torch.Tensor | None = None) -> Prediction:
+        return self.network(self.represent(iq, samples_per_symbol))
 
     @torch.no_grad()
-    def represent(self, iq: torch.Tensor) -> torch.Tensor:
+    def represent(self, iq: torch.Tensor, samples_per_symbol: torch.Tensor | None = None) -> torch.Tensor:
         """What the network sees, in full precision: autocast would round bin edges and counts."""
         with torch.autocast(iq.device.type, enabled=False):
+            if samples_per_symbol is not None and synchronises(self.representation):
+                return self.representation(iq, samples_per_symbol=samples_per_symbol)
             return self.representation(iq)
+
+
+def synchronises(representation: nn.Module) -> bool:
+    """Whether a representation takes the samples a symbol of each frame."""
+    return "samples_per_symbol" in inspect.signature(representation.forward).parameters

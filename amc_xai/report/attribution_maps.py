@@ -18,7 +18,19 @@ from amc_xai.report.constellations import (
     window_of,
 )
 from amc_xai.report.gallery import Gallery
-from amc_xai.report.style import BLUE, DPI, INK, LOUD, MUTED, VERMILION, decibels, new_figure, snr_label, styled
+from amc_xai.report.style import (
+    BLUE,
+    DPI,
+    INK,
+    LOUD,
+    MUTED,
+    VERMILION,
+    decibels,
+    new_figure,
+    snr_label,
+    snr_note,
+    styled,
+)
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "#ffffff", VERMILION])
 TASKS = (("modulation", "modulation"), ("snr", "SNR"))
@@ -93,8 +105,7 @@ def attribution_grid(gallery: Gallery, channel: str, *, snr_definition: str | No
     ]
     if selector is not None:
         notes.append(Patch(facecolor=LOUD, label="masked"))
-    name = snr_label(snr_definition).removesuffix(" (dB)")
-    notes.append(Patch(facecolor="none", edgecolor="none", label=f"dB of {name}"))
+    notes.append(Patch(facecolor="none", edgecolor="none", label=snr_note(snr_definition)))
     figure.legend(handles=notes, loc="outside lower center", ncols=len(notes), fontsize=9, labelcolor=MUTED)
     return figure
 

@@ -10,7 +10,7 @@ from amc_xai.report.attribution_files import title_of
 from amc_xai.report.attribution_maps import TASKS, signed_brightness
 from amc_xai.report.constellations import caption, chosen_frames
 from amc_xai.report.gallery import Gallery
-from amc_xai.report.style import BLUE, MUTED, VERMILION, new_figure, snr_label, styled
+from amc_xai.report.style import BLUE, MUTED, VERMILION, new_figure, snr_note, styled
 
 # A point of no attribution must show on white.
 _POINTS = LinearSegmentedColormap.from_list("points", [BLUE, "#d3d7de", VERMILION])
@@ -62,7 +62,7 @@ def attribution_points(gallery: Gallery, method: str, *, snr_definition: str | N
     handles = [
         Line2D([], [], color=VERMILION, label="for the class that was named", **dot),
         Line2D([], [], color=BLUE, label="against it", **dot),
-        Line2D([], [], linestyle="none", label=f"dB of {snr_label(snr_definition).removesuffix(' (dB)')}"),
+        Line2D([], [], linestyle="none", label=snr_note(snr_definition)),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=9, labelcolor=MUTED)
     return figure

@@ -13,7 +13,7 @@ from amc_xai.report.attribution_files import title_of
 from amc_xai.report.attribution_maps import SIGNED, TASKS, signed_brightness
 from amc_xai.report.constellations import caption, chosen_frames
 from amc_xai.report.gallery import Gallery
-from amc_xai.report.style import BLUE, INK, MUTED, VERMILION, new_figure, snr_label, styled
+from amc_xai.report.style import BLUE, INK, MUTED, VERMILION, new_figure, snr_note, styled
 
 # Samples in a close-up: some thirty symbols, each still told apart.
 CLOSE_UP = 256
@@ -60,12 +60,11 @@ def attribution_traces(gallery: Gallery, method: str, *, snr_definition: str | N
             caption(gallery, g), rotation=0, ha="right", va="center", fontsize=9, labelpad=14
         )
     figure.suptitle(f"What speaks for the answer along the frame: {title_of(method)}", fontweight="bold")
-    note = snr_label(snr_definition).removesuffix(" (dB)")
     handles = [
         Line2D([], [], color=VERMILION, linewidth=2.4, label="for the class that was named"),
         Line2D([], [], color=BLUE, linewidth=2.4, label="against it"),
         Line2D([], [], color=INK, linewidth=1, label="strip: the whole frame; box: the stretch drawn below"),
-        Line2D([], [], linestyle="none", label=f"dB of {note}"),
+        Line2D([], [], linestyle="none", label=snr_note(snr_definition)),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=9, labelcolor=MUTED)
     return figure

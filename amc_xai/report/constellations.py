@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from amc_xai.report.gallery import Gallery
-from amc_xai.report.style import DPI, LOUD, MUTED, VERMILION, decibels, new_figure, snr_label, styled
+from amc_xai.report.style import DPI, LOUD, MUTED, VERMILION, decibels, new_figure, snr_label, snr_note, styled
 
 COLORMAP = "inferno"
 FAINTEST = 0.25  # least brightness of a lit pixel, so that it shows on the dark ground
@@ -127,8 +127,7 @@ def masked_twins(gallery: Gallery, channel: str, *, snr_definition: str | None =
     of = f" of channel {channel}" if len(gallery.channels) > 1 else ""
     share = "" if np.isnan(gallery.mask_fraction) else f": {100 * gallery.mask_fraction:g} % of lit pixels"
     figure.suptitle(f"What each selector masks{of}{share}", fontsize=11, fontweight="bold")
-    name = snr_label(snr_definition).removesuffix(" (dB)")
-    note = Patch(facecolor=LOUD, label=f"masked pixel; dB of {name}")
+    note = Patch(facecolor=LOUD, label=f"masked pixel; {snr_note(snr_definition)}")
     figure.legend(handles=[note], loc="outside lower center", fontsize=9, labelcolor=MUTED)
     return figure
 

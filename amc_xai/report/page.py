@@ -17,7 +17,7 @@ from amc_xai.report.anchors import METHODS, AnchorRow, methods_of, overall, read
 from amc_xai.report.page_attribution import attribution_sections
 from amc_xai.report.page_parts import CAPTIONS, DASH, PAGE, number, section, table
 from amc_xai.report.run_files import NOTE, TEXT_COLUMNS, PisRow, read_pis, run_folder_of
-from amc_xai.report.style import decibels, snr_label
+from amc_xai.report.style import decibels, snr_label, snr_name
 from amc_xai.report.table import HEADLINE, percent, percent_interval
 
 
@@ -89,7 +89,7 @@ def _classical(anchors: list[AnchorRow]) -> str:
 
 
 def _snr_name(metrics: Mapping[str, Any]) -> str:
-    return snr_label(metrics.get("snr_definition")).removesuffix(" (dB)")
+    return snr_name(metrics.get("snr_definition"))
 
 
 def _by_snr(metrics: Mapping[str, Any], limits: Limits) -> str:

@@ -1,17 +1,19 @@
 """One look for every figure: colours, labels, and how a figure is made and written."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from amc_xai.files import replacing
+from amc_xai.signal.snr import decibels_a_label
 
 DPI = 130
 INK = "#1f2430"
@@ -91,9 +93,49 @@ def write_figure(figure: Figure, path: Path) -> Path:
     return path
 
 
+SNR_NAMES = {
+    "es_n0": "Es/N0",
+    "sample": "SNR per sample",
+    "radioml2018": "RadioML 2018.01A label",
+    "radioml2016": "RML2016.10 label",
+}
+
+
+def snr_name(definition: str | None) -> str:
+    """What the labels of an SNR are, without their unit; ``definition`` as in ``metrics.json``."""
+    return SNR_NAMES.get(definition or "", "SNR")
+
+
 def snr_label(definition: str | None) -> str:
-    """The name of an SNR axis; ``definition`` as in ``metrics.json``."""
-    return {"es_n0": "Es/N0 (dB)", "sample": "SNR per sample (dB)"}.get(definition or "", "SNR (dB)")
+    """The name of an SNR axis with its unit."""
+    return f"{snr_name(definition)} ({'2 dB each' if decibels_a_label(definition) == 2 else 'dB'})"
+
+
+def snr_note(definition: str | None) -> str:
+    """What the "dB" beside a frame counts, for a legend."""
+    if decibels_a_label(definition) == 2:
+        return f"dB: {snr_name(definition)}, which counts 2 dB each"
+    return f"dB of {snr_name(definition)}"
+
+
+def es_n0_axis(axes: Axes, es_n0_db: Mapping[float, float | None]) -> None:
+    """Es/N0 on a second axis above an axis of SNR labels; none where it isn't one number, or is the label itself.
+
+    es_n0_db: label -> Es/N0 in dB, a straight line; None where classes of one label differ.
+    """
+    known = sorted(es_n0_db.items())
+    if len(known) < 2 or any(value is None for _, value in known):
+        return
+    (first, low), (last, high) = known[0], known[-1]
+    step = (high - low) / (last - first)
+    if abs(step - 1) < 1e-9 and abs(low - first) < 1e-9:
+        return
+    above = axes.secondary_xaxis(
+        "top",
+        functions=(lambda s: low + step * (np.asarray(s) - first), lambda e: first + (np.asarray(e) - low) / step),
+    )
+    above.set_xlabel(SNR_NAMES["es_n0"] + " (dB)")
+    above.spines["top"].set_visible(True)
 
 
 def decibels(value: float) -> str:

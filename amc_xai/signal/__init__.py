@@ -20,8 +20,9 @@ _HOMES = {
     "draw_fresh": "draws",
     "draw_seeded": "draws",
     "Frames": "waveform",
-    "FrameParameters": "waveform",
-    "frame_parameters": "waveform",
+    "FrameParameters": "parameters",
+    "es_n0_db": "snr",
+    "frame_parameters": "parameters",
     "synthesise": "waveform",
 }
 

@@ -1,29 +1,39 @@
-"""What happens to a waveform on its way: the settings and the impairments."""
+"""The settings of pulse shaping, synchronisation errors, impairments and the receiver."""
 
 import math
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-
 from amc_xai.errors import UserError
+from amc_xai.signal.pulses import PULSES
+from amc_xai.signal.snr import check_definition
 
 MAX_PATHS = 16
+Pair = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Channel:
-    """Settings of pulse shaping, synchronisation errors and impairments. Raises UserError on a bad value.
+    """Settings of pulse shaping, synchronisation, impairments and receiver. Raises UserError on a bad value.
 
-    Order: pulse shaping with timing, I/Q imbalance (of the transmitter), multipath, carrier phase and offset
-    with phase noise, white noise. Each frame draws its own values; all stay constant within a frame but
-    the phase noise.
+    Order: pulse shaping with timing, I/Q imbalance (of the transmitter), multipath, sampling clock, carrier phase
+    and offset with phase noise, noise, channel filter, I/Q imbalance of the receiver, DC, clipping and
+    quantisation. Each frame draws its own values; all stay constant within a frame but the phase noise. Pairs are
+    ranges, drawn from uniformly.
     """
 
-    roll_off: tuple[float, float] = (0.1, 0.4)
-    """Root-raised-cosine roll-off, drawn uniformly between the two."""
+    pulse: tuple[str, ...] = ("root_raised_cosine",)
+    """Of the linear classes: one of `pulses.PULSES`, or several, of which each frame has one."""
+    roll_off: Pair = (0.1, 0.4)
+    """Roll-off of the two cosine pulses."""
+    gaussian_bt: float = 0.5
+    """3 dB bandwidth of the Gaussian pulse in symbol rates."""
+    unipolar_ask: bool = False
+    """4ASK and 8ASK with the levels 0, 1, ..., M-1, as RadioML has them, in place of both signs."""
     carrier_offset_std: float = 1e-4
     """Standard deviation of the carrier offset in cycles per sample (Gaussian, zero mean)."""
+    carrier_offset_max: float = 0.0
+    """Largest further carrier offset in cycles per sample, uniform over both signs."""
     random_timing: bool = True
     """The first symbol instant lies uniformly in 0..samples_per_symbol samples, else at sample 0."""
     random_phase: bool = True
@@ -37,31 +47,79 @@ class Channel:
     k_factor: float = 4.0
     """Rician: power of the fixed part of the first path over that of its random part, linear."""
     iq_gain_std_db: float = 0.0
-    """Standard deviation of the gain of I over Q in dB; 0 is off."""
+    """Standard deviation of the gain of I over Q in dB, at the transmitter; 0 is off."""
     iq_phase_std_deg: float = 0.0
-    """Standard deviation of the error of the right angle between I and Q in degrees; 0 is off."""
+    """Standard deviation of the error of the right angle between I and Q in degrees, there; 0 is off."""
     phase_noise_std: float = 0.0
     """Standard deviation of the steps of the Wiener phase noise in radian per sample; 0 is off."""
-    snr_definition: Literal["es_n0", "sample"] = "es_n0"
-    """What an SNR means: Es/N0, or the power ratio per sample."""
+    clock_offset_ppm: float = 0.0
+    """Largest error of the receiver's sampling clock in millionths, uniform over both signs."""
+    filter_band: Pair = (1.0, 1.0)
+    """Pass band of the receiver's channel filter as a share of the sampled band; 1 is no filter. It is never
+    narrower than the signal, offset included."""
+    filter_share: float = 1.0
+    """Share of the frames that go through that filter."""
+    noise_slope_db: float = 0.0
+    """Coloured noise: largest fall of its density in dB from one edge of the sampled band to the other, uniform
+    over both signs."""
+    receiver_iq_gain_std_db: float = 0.0
+    """As iq_gain_std_db, at the receiver: it acts on the noise too, and on the carrier's turning."""
+    receiver_iq_phase_std_deg: float = 0.0
+    """As iq_phase_std_deg, at the receiver."""
+    dc: Pair = (0.0, 0.0)
+    """Amplitude of a constant added to the samples over the RMS of the frame; its phase is uniform."""
+    clip: Pair | None = None
+    """Largest magnitude of I and of Q, over the RMS of one of them, beyond which they are cut; None is off."""
+    quantisation_bits: int | None = None
+    """Bits of the converter, whose full scale is the clip level (without one: the frame's largest value)."""
+    snr_definition: Literal["es_n0", "sample", "radioml2018", "radioml2016"] = "es_n0"
+    """What an SNR means (see `snr`). RadioML's two also give every class the power that it has in those sets."""
 
     def __post_init__(self) -> None:
-        for name in ("roll_off", "path_delays", "path_powers"):
-            object.__setattr__(self, name, tuple(float(value) for value in getattr(self, name)))
-        if len(self.roll_off) != 2 or not 0.0 <= self.roll_off[0] <= self.roll_off[1] <= 1.0:
-            raise UserError(
-                f"channel.roll_off: {list(self.roll_off)} is not a pair (low, high) within 0 to 1, low first"
-            )
-        for name in (
-            "carrier_offset_std",
-            "iq_gain_std_db",
-            "iq_phase_std_deg",
-            "phase_noise_std",
-            "k_factor",
+        names = (self.pulse,) if isinstance(self.pulse, str) else tuple(self.pulse)
+        object.__setattr__(self, "pulse", names)
+        for name in ("roll_off", "path_delays", "path_powers", "filter_band", "dc", "clip"):
+            value = getattr(self, name)
+            if value is not None:
+                value = (value, value) if isinstance(value, int | float) else value
+                object.__setattr__(self, name, tuple(float(v) for v in value))
+        self._check_pulse()
+        for name, low, high in (("roll_off", 0.0, 1.0), ("filter_band", 0.0, 1.0), ("dc", 0.0, 10.0)):
+            check_pair(name, getattr(self, name), low, high)
+        if self.clip is not None:
+            check_pair("clip", self.clip, 0.1, 100.0)
+        for name, most in (
+            ("carrier_offset_std", math.inf),
+            ("carrier_offset_max", 0.5),
+            ("iq_gain_std_db", math.inf),
+            ("iq_phase_std_deg", math.inf),
+            ("receiver_iq_gain_std_db", math.inf),
+            ("receiver_iq_phase_std_deg", math.inf),
+            ("phase_noise_std", math.inf),
+            ("k_factor", math.inf),
+            ("clock_offset_ppm", 1e4),
+            ("filter_share", 1.0),
+            ("noise_slope_db", 40.0),
         ):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise UserError(f"channel.{name}: {value} is not allowed, it must be finite and at least 0")
+            if not (math.isfinite(value) and 0 <= value <= most):
+                bound = "" if most == math.inf else f" and at most {most:g}"
+                raise UserError(f"channel.{name}: {value} is not allowed, it must be finite and at least 0{bound}")
+        self._check_paths()
+        bits = self.quantisation_bits
+        if bits is not None and not (isinstance(bits, int) and 1 <= bits <= 24):
+            raise UserError(f"channel.quantisation_bits: {bits} is not allowed, it must be 1 to 24, or null")
+        check_definition(self.snr_definition, "channel.snr_definition")
+
+    def _check_pulse(self) -> None:
+        unknown = [name for name in self.pulse if name not in PULSES]
+        if unknown or not self.pulse:
+            wrong = f"{unknown[0]!r} is unknown" if unknown else "name at least one"
+            raise UserError(f"channel.pulse: {wrong}, allowed are {', '.join(PULSES)}")
+        if not 0.1 <= self.gaussian_bt <= 5:
+            raise UserError(f"channel.gaussian_bt: {self.gaussian_bt} is not allowed, it must lie in 0.1..5")
+
+    def _check_paths(self) -> None:
         if self.multipath not in (None, "rayleigh", "rician"):
             raise UserError(
                 f"channel.multipath: {self.multipath!r} is unknown, allowed are null, rayleigh and rician"
@@ -78,77 +136,28 @@ class Channel:
             raise UserError(
                 f"channel.path_powers: {list(self.path_powers)} must be finite and at least 0, with a sum above 0"
             )
-        if self.snr_definition not in ("es_n0", "sample"):
-            raise UserError(
-                f"channel.snr_definition: {self.snr_definition!r} is unknown, allowed are es_n0 and sample"
-            )
+
+    @property
+    def filters(self) -> bool:
+        """Whether the noise is anything but white: filtered or coloured."""
+        return (self.filter_band != (1.0, 1.0) and self.filter_share > 0) or self.noise_slope_db > 0
+
+    @property
+    def converts(self) -> bool:
+        """Whether the receiver changes the samples after signal and noise are together."""
+        imbalance = self.receiver_iq_gain_std_db or self.receiver_iq_phase_std_deg
+        return bool(imbalance or self.dc[1] or self.clip is not None or self.quantisation_bits is not None)
+
+    @property
+    def draws_more(self) -> bool:
+        """Whether a frame needs more random numbers than pulse, carrier, fading and white noise take."""
+        moved = self.carrier_offset_max or self.clock_offset_ppm
+        return bool(self.filters or self.converts or moved or len(self.pulse) > 1)
 
 
-def imbalanced(block: torch.Tensor, gain_db: torch.Tensor, phase_deg: torch.Tensor) -> torch.Tensor:
-    """I/Q imbalance: block complex (B, N), gain_db and phase_deg float (B,).
-
-    I' = (1 + e)(I cos a - Q sin a), Q' = (1 - e)(Q cos a - I sin a), over sqrt(1 + e^2), where 2a is the
-    error of the right angle and (1 + e)/(1 - e) the gain ratio; written as mu x + nu x* with
-    mu = cos a + j e sin a, nu = e cos a - j sin a (Tubbax et al., "Compensation of IQ imbalance in OFDM
-    systems", ICC 2003). |mu|^2 + |nu|^2 = 1 after scaling: circular signals keep their power, and real
-    ones keep it on average over a uniform orientation.
-    """
-    ratio = 10.0 ** (gain_db / 20.0)
-    excess = (ratio - 1) / (ratio + 1)
-    half_angle = torch.deg2rad(phase_deg) / 2
-    scale = 1 / (1 + excess.square()).sqrt()
-    cosine, sine = half_angle.cos() * scale, half_angle.sin() * scale
-    direct = torch.complex(cosine, excess * sine)[:, None]
-    image = torch.complex(excess * cosine, -sine)[:, None]
-    return direct * block + image * block.conj()
-
-
-def path_gains(channel: Channel, normal: torch.Tensor, line_of_sight: torch.Tensor) -> torch.Tensor:
-    """Complex gains (B, P) of the paths, whose expected powers sum to 1.
-
-    normal: standard normal (B, 2, P); line_of_sight: uniform (B,) in 0..1, the phase of the fixed part in
-    turns.
-    """
-    powers = torch.tensor(channel.path_powers, dtype=normal.dtype, device=normal.device)
-    powers = powers / powers.sum()
-    random = powers.clone()
-    if channel.multipath == "rician":
-        random[0] = powers[0] / (channel.k_factor + 1)
-    gains = torch.complex(normal[:, 0], normal[:, 1]) * (random / 2).sqrt()
-    if channel.multipath == "rician":
-        fixed = (powers[0] - random[0]).sqrt().expand_as(line_of_sight)
-        gains[:, 0] += torch.polar(fixed, 2 * math.pi * line_of_sight)
-    return gains
-
-
-def faded(block: torch.Tensor, gains: torch.Tensor, delays: tuple[float, ...]) -> torch.Tensor:
-    """Sum of delayed copies: block complex (B, N), one period; gains complex (B, P); delays in samples.
-
-    Delays by fractions of a sample are exact for signals below half the sample rate.
-    """
-    frequency = torch.fft.fftfreq(block.shape[1], device=block.device)
-    delay = torch.tensor(delays, device=block.device)
-    turns = -2 * math.pi * delay[:, None] * frequency[None, :]
-    response = gains @ torch.polar(torch.ones_like(turns), turns)
-    return torch.fft.ifft(torch.fft.fft(block) * response)
-
-
-def rotated(
-    block: torch.Tensor, phase: torch.Tensor, offset: torch.Tensor, wander: torch.Tensor | None
-) -> torch.Tensor:
-    """Turn the carrier: block complex (B, L) times exp(j (phase + 2 pi offset t + wander)).
-
-    phase: radian (B,); offset: cycles per sample (B,); wander: radian (B, L) or None.
-    """
-    length = block.shape[1]
-    # A long ramp is the product of a coarse and a fine one, which saves most sines and cosines.
-    step = 32
-    fine = 2 * math.pi * torch.arange(step, device=block.device)
-    coarse = 2 * math.pi * step * torch.arange(-(-length // step), device=block.device)
-    one = torch.ones((), device=block.device)
-    fine = torch.polar(one.expand(len(phase), len(fine)), offset[:, None] * fine)
-    coarse = torch.polar(one.expand(len(phase), len(coarse)), phase[:, None] + offset[:, None] * coarse)
-    turn = (coarse[:, :, None] * fine[:, None, :]).flatten(1)[:, :length]
-    if wander is not None:
-        turn = turn * torch.polar(one.expand_as(wander), wander)
-    return block * turn
+def check_pair(name: str, pair: tuple[float, ...], lowest: float, highest: float) -> None:
+    """Raise UserError unless ``pair`` is a range (low, high) within the bounds."""
+    if len(pair) != 2 or not lowest <= pair[0] <= pair[1] <= highest:
+        raise UserError(
+            f"channel.{name}: {list(pair)} is not a pair (low, high) within {lowest:g} to {highest:g}, low first"
+        )

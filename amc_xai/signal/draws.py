@@ -8,8 +8,6 @@ number, for data sets that are the same everywhere.
 import hashlib
 import math
 from collections.abc import Sequence
-from fractions import Fraction
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +16,17 @@ import torch
 from amc_xai.errors import UserError
 from amc_xai.signal.channel import MAX_PATHS, Channel
 from amc_xai.signal.classes import ANALOG
+from amc_xai.signal.oversampling import GUARD_SYMBOLS, Oversampling, block_size
+
+__all__ = ["GUARD_SYMBOLS", "Draws", "block_size", "draw_fresh", "draw_seeded"]
 
 ROLL_OFF, TIMING, PHASE, LINE_OF_SIGHT = range(4)
 CARRIER_OFFSET, IQ_GAIN, IQ_PHASE = range(3)
-
-GUARD_SYMBOLS = 16
+SAMPLES, PULSE, OFFSET, CLOCK, BAND, FILTERED, SLOPE, DC, DC_PHASE, CLIP = range(10)
+RECEIVER_GAIN, RECEIVER_PHASE = range(2)
+MORE, MORE_NORMALS = 16, 4
+EDGE = 128
+"""Noise samples before and after the frame, so that a filter's memory doesn't wrap around."""
 
 
 class Draws(NamedTuple):
@@ -42,43 +46,23 @@ class Draws(NamedTuple):
     """float32 (B, 2, P), standard normal: the gains of the paths; None without multipath."""
     phase_noise: torch.Tensor | None = None
     """float32 (B, L), standard normal; None without phase noise."""
+    more: torch.Tensor | None = None
+    """float32 (B, 16) in [0, 1): columns SAMPLES ... CLIP; None where the channel has no use for them."""
+    more_normal: torch.Tensor | None = None
+    """float32 (B, 4), standard normal: columns RECEIVER_GAIN, RECEIVER_PHASE; None with `more`."""
+    edges: torch.Tensor | None = None
+    """float32 (B, 2, 2 EDGE), standard normal: noise before and after the frame; None while noise is white."""
 
     def to(self, device: torch.device | str) -> "Draws":
         """The same numbers on another device."""
         return Draws(*(value if value is None else value.to(device, non_blocking=True) for value in self))
 
 
-@lru_cache
-def block_size(frame_length: int, samples_per_symbol: float) -> tuple[int, int]:
-    """Symbols K and samples N = K * samples_per_symbol of the periodic block that a frame is cut from.
-
-    K is even, at least GUARD_SYMBOLS above what the frame spans (so that the frame's two ends are far apart
-    on the circle), without prime factors above 7 (for the FFT), and such that N is a whole number.
-
-    Raises UserError if frame_length is below 1, or samples_per_symbol is not a fraction with a denominator
-    up to 64.
-    """
-    if frame_length < 1:
-        raise UserError(f"frame_length: {frame_length} is not allowed, it must be at least 1 sample")
-    if not (math.isfinite(samples_per_symbol) and samples_per_symbol >= 1):
-        raise UserError(f"samples_per_symbol: {samples_per_symbol} is not allowed, it must be at least 1")
-    ratio = Fraction(samples_per_symbol).limit_denominator(64)
-    if abs(float(ratio) - samples_per_symbol) > 1e-9:
-        raise UserError(
-            f"samples_per_symbol: {samples_per_symbol} is not allowed, it must be a fraction p/q with q up to 64"
-        )
-    step = math.lcm(2, ratio.denominator)
-    count = -(-(math.ceil(frame_length / ratio) + GUARD_SYMBOLS) // step) * step
-    while not _smooth(count // ratio.denominator):
-        count += step
-    return count, int(count * ratio)
-
-
 def draw_fresh(
     batch: int,
     modulations: Sequence[str],
     frame_length: int,
-    samples_per_symbol: float,
+    samples_per_symbol: Oversampling,
     channel: Channel,
     generator: torch.Generator | None = None,
     device: torch.device | str = "cpu",
@@ -87,6 +71,7 @@ def draw_fresh(
     count, _ = block_size(frame_length, samples_per_symbol)
     options = {"generator": generator, "device": device}
     analog = any(name in ANALOG for name in modulations)
+    more = needs_more(samples_per_symbol, channel)
     return Draws(
         symbols=torch.randint(0, 256, (batch, count), dtype=torch.uint8, **options),
         uniform=torch.rand(batch, 4, **options),
@@ -95,6 +80,9 @@ def draw_fresh(
         message=torch.randn(batch, 2, count // 2, **options) if analog else None,
         paths=torch.randn(batch, 2, len(channel.path_delays), **options) if channel.multipath else None,
         phase_noise=torch.randn(batch, frame_length, **options) if channel.phase_noise_std else None,
+        more=torch.rand(batch, MORE, **options) if more else None,
+        more_normal=torch.randn(batch, MORE_NORMALS, **options) if more else None,
+        edges=torch.randn(batch, 2, 2 * EDGE, **options) if channel.filters else None,
     )
 
 
@@ -105,7 +93,7 @@ def draw_seeded(
     frame_number: np.ndarray | torch.Tensor,
     modulations: Sequence[str],
     frame_length: int,
-    samples_per_symbol: float,
+    samples_per_symbol: Oversampling,
     channel: Channel,
     device: torch.device | str = "cpu",
 ) -> Draws:
@@ -115,7 +103,8 @@ def draw_seeded(
     samples_per_symbol: neither its neighbours, nor the class list, nor the device play a part, and
     impairments can be switched on and off without changing symbols or noise. They are words of Philox
     4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), keyed by BLAKE2b over
-    seed, modulation and SNR, with the frame number as the highest word of the counter; normals are made by
+    seed, modulation and SNR, with the frame number as the highest word of the counter (the word below it is 1 for
+    `more`, `more_normal` and `edges`, which depend on neither length nor samples a symbol); normals are made by
     Box and Muller's method.
 
     Raises UserError for a negative frame number.
@@ -140,10 +129,8 @@ def draw_seeded(
         last = "phase_noise"
     ends = dict(zip(sizes, np.cumsum(list(sizes.values())).tolist(), strict=True))
     names = [modulations[index] for index in np.asarray(modulation_index).tolist()]
-    raw = _raw_words(
-        seed, names, np.asarray(snr_db).tolist(), np.asarray(frame_number).tolist(), -(-ends[last] // 2)
-    )
-    words = torch.from_numpy(raw.view(np.int32))
+    key = (seed, names, np.asarray(snr_db).tolist(), np.asarray(frame_number).tolist())
+    words = _words(*key, ends[last])
 
     def part(name: str) -> torch.Tensor:
         return words[:, ends[name] - sizes[name] : ends[name]]
@@ -153,17 +140,44 @@ def draw_seeded(
         phase_noise = _normal(part("phase_noise")).flatten(1)[:, :frame_length]
     return Draws(
         symbols=part("symbols").contiguous().view(torch.uint8)[:, :count],
-        uniform=((part("uniform") >> 8) & 0xFFFFFF) * 2.0**-24,
+        uniform=_uniform(part("uniform")),
         normal=_normal(part("normal")).flatten(1)[:, :3],
         noise=_normal(part("noise")),
         message=_normal(part("message")) if analog else None,
         paths=_normal(part("paths"))[:, :, : len(channel.path_delays)] if channel.multipath else None,
         phase_noise=phase_noise,
+        **_more(key, samples_per_symbol, channel),
     ).to(device)
 
 
-def _raw_words(seed: int, names: list[str], snrs: list[float], numbers: list[int], length: int) -> np.ndarray:
-    """Philox words uint64 (B, length) of the frames."""
+def seeded_uniform(seed: int, names: list[str], snrs: list[float], numbers: list[int]) -> torch.Tensor:
+    """`Draws.more` alone, of frames with these modulations, SNRs and numbers; whatever their length."""
+    return _uniform(_words(seed, names, snrs, numbers, MORE, stream=1))
+
+
+def _more(key: tuple, samples_per_symbol: Oversampling, channel: Channel) -> dict[str, torch.Tensor]:
+    """The fields of `Draws` that few channels want, from a stream of words of their own."""
+    if not needs_more(samples_per_symbol, channel):
+        return {}
+    words = _words(*key, MORE + MORE_NORMALS + (4 * EDGE if channel.filters else 0), stream=1)
+    normals, edges = words[:, MORE : MORE + MORE_NORMALS], words[:, MORE + MORE_NORMALS :]
+    return {
+        "more": _uniform(words[:, :MORE]),
+        "more_normal": _normal(normals).flatten(1),
+        "edges": _normal(edges) if channel.filters else None,
+    }
+
+
+def needs_more(samples_per_symbol: Oversampling, channel: Channel) -> bool:
+    """Whether `Draws.more` is wanted: by the channel, or by samples a symbol that every frame draws for itself."""
+    return isinstance(samples_per_symbol, tuple) or channel.draws_more
+
+
+def _words(
+    seed: int, names: list[str], snrs: list[float], numbers: list[int], length: int, stream: int = 0
+) -> torch.Tensor:
+    """Philox words of the frames, int32 (B, length rounded up to even)."""
+    length = -(-length // 2)
     if numbers and min(numbers) < 0:
         raise UserError(f"frame_number: {min(numbers)} is not allowed, frames count from 0")
     words = np.empty((len(names), length), dtype=np.uint64)
@@ -175,10 +189,15 @@ def _raw_words(seed: int, names: list[str], snrs: list[float], numbers: list[int
         if cell not in keys:
             keys[cell] = _cell_key(seed, name, snr)
         state["state"]["key"] = keys[cell]
-        state["state"]["counter"] = np.array([0, 0, 0, number], dtype=np.uint64)
+        state["state"]["counter"] = np.array([0, 0, stream, number], dtype=np.uint64)
         bits.state = state
         words[row] = bits.random_raw(length)
-    return words
+    return torch.from_numpy(words.view(np.int32))
+
+
+def _uniform(words: torch.Tensor) -> torch.Tensor:
+    """The upper 24 bits of int32 words as float32 in [0, 1)."""
+    return ((words >> 8) & 0xFFFFFF) * 2.0**-24
 
 
 def _cell_key(seed: int, name: str, snr: float) -> np.ndarray:
@@ -196,10 +215,3 @@ def _normal(words: torch.Tensor) -> torch.Tensor:
     torch.mul(radius, angle.cos(), out=normal[:, 0])
     torch.mul(radius, angle.sin_(), out=normal[:, 1])
     return normal
-
-
-def _smooth(number: int) -> bool:
-    for prime in (2, 3, 5, 7):
-        while number % prime == 0:
-            number //= prime
-    return number == 1

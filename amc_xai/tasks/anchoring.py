@@ -28,6 +28,7 @@ def anchors_apply(source: FrameSource, indices: np.ndarray) -> bool:
     return (
         present.isdisjoint(ANALOG)
         and not present.isdisjoint(LINEAR)
+        and source.samples_per_symbol is not None
         and source.samples_per_symbol >= LEAST_SAMPLES_PER_SYMBOL
     )
 

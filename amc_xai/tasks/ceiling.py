@@ -21,6 +21,7 @@ from amc_xai.limits import (
 )
 from amc_xai.progress import progress
 from amc_xai.signal.classes import ANALOG
+from amc_xai.tasks.limit_scope import refuse_unknown_limit
 
 log = logging.getLogger(__name__)
 FRAMES = 7200  # simulated for a run, over all cells: seconds on two cores
@@ -35,11 +36,7 @@ def limit_settings(source: FrameSource, indices: np.ndarray, **options) -> Setti
     Raises:
         UserError: where the limit of such frames is not known.
     """
-    # Told by what it knows, not by its class: where frames are kept (dataset.residency) wraps the source.
-    if not hasattr(source, "channel"):
-        raise UserError("limits are known for dataset=synthetic alone: other frames don't say how they were made")
-    if source.channel.multipath is not None:
-        raise UserError("limits are known for white noise alone; use dataset.channel.multipath=null")
+    refuse_unknown_limit(source)
     present = np.unique(source.modulation_index[indices])
     names = tuple(source.modulations[m] for m in present if source.modulations[m] not in ANALOG)
     snrs = tuple(source.snrs[s] for s in np.unique(source.snr_index[indices]))

@@ -25,7 +25,13 @@ def test(bench: Workbench, indices: np.ndarray) -> dict:
     batches = progress(loader, "testing", 0, len(loader))
     predictions = predict(bench.classifier, batches, bench.accelerator)
     limits = yardsticks(bench, indices) if bench.accelerator.is_main_process else None
-    values = metrics(predictions, snr_definition=bench.source.snr_definition, limit=limits, seed=bench.parts.seed)
+    values = metrics(
+        predictions,
+        snr_definition=bench.source.snr_definition,
+        samples_per_symbol=bench.source.samples_per_symbol,
+        limit=limits,
+        seed=bench.parts.seed,
+    )
     if bench.accelerator.is_main_process:
         write_provenance(bench, indices)
         predictions.save(folder / "predictions.npz")

@@ -213,7 +213,7 @@ def validate(
 
 def seen(session: Session, batch: Batch) -> torch.Tensor | tuple:
     """What the network sees of a batch: drawn in full precision, here and wherever it is asked later."""
-    x = session.classifier.represent(batch.iq)
+    x = session.classifier.represent(batch.iq, batch.samples_per_symbol)
     return in_channels_last(x) if session.options.channels_last else x
 
 

@@ -134,7 +134,7 @@ def test_the_lowest_and_unknown_snrs_stay():
 
 
 def test_doubled_decibels_count_twice():
-    doubled = source(snr_definition="sample", snrs=[10.0, 0.0], decibels_a_label=2.0)
+    doubled = source(snr_definition="radioml2018", snrs=[10.0, 0.0])
     ones = torch.full((2000, 2, LENGTH), 0.5**0.5)
     label = torch.zeros(2000, dtype=torch.long)
     got = changed(Batch(ones, label, label), of=doubled, lower_snr=1.0)

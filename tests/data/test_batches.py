@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from amc_xai.data import evaluation_loader, training_loader
+from amc_xai.data import Synthetic, evaluation_loader, training_loader
 from amc_xai.data.ahead import Ahead
 from amc_xai.data.batches import TrainingBatches
 from amc_xai.errors import UserError
@@ -142,3 +142,50 @@ def test_an_error_in_reading_ahead_comes_in_its_turn():
     assert [int(next(batches).iq[0, 0, 0]) for _ in range(2)] == [0, 8]
     with pytest.raises(UserError, match="frame 20 holds NaN"):
         next(batches)
+
+
+class OfSeveralLengths(Numbered):
+    """Frames of 4, 6 or 9 samples, in this order; each full of its own number."""
+
+    frame_length = 9
+
+    def __init__(self, counts):
+        super().__init__(sum(counts))
+        self.frame_lengths = np.repeat([4, 6, 9], counts)
+
+    def read(self, indices):
+        (length,) = np.unique(self.frame_lengths[indices])
+        return torch.from_numpy(np.asarray(indices, dtype=np.float32))[:, None, None].expand(-1, 2, int(length))
+
+
+def test_batches_of_frames_of_several_lengths_have_one_length_each():
+    source = OfSeveralLengths([10, 7, 14])
+    loader = evaluation_loader(source, np.arange(31), 4)
+    batches = list(loader)
+    assert len(loader) == len(batches) == 3 + 2 + 4
+    assert [b.iq.shape[2] for b in batches] == [4] * 3 + [6] * 2 + [9] * 4
+    # Ascending, each once: the rows of a table of predictions are the frames that were asked for.
+    assert torch.cat([b.iq[:, 0, 0] for b in batches]).tolist() == list(range(31))
+
+
+def test_training_on_several_lengths_visits_every_frame_and_goes_on_where_it_stopped():
+    source = OfSeveralLengths([12, 8, 9])
+    loader = training_loader(source, np.arange(29), 4, seed=0)
+    batches = list(loader)
+    # One frame of the nine of the last length would be left alone: batch norm can't train on it.
+    assert len(loader) == len(batches) == 3 + 2 + 2
+    seen = torch.cat([b.iq[:, 0, 0] for b in batches]).tolist()
+    assert len(set(seen)) == len(seen) == 28
+    lengths = [b.iq.shape[2] for b in batches]
+    assert sorted(lengths) == [4] * 3 + [6] * 2 + [9] * 2 and lengths != sorted(lengths)
+    loader.batch_sampler.start = 5
+    rest = list(loader)
+    assert [b.iq[:, 0, 0].tolist() for b in rest] == [b.iq[:, 0, 0].tolist() for b in batches[5:]]
+
+
+def test_batches_carry_the_samples_a_symbol_that_each_frame_has():
+    source = Synthetic(["BPSK", "QPSK"], [0, 10], 4, frame_length=64, samples_per_symbol=[2, 8])
+    (batch,) = evaluation_loader(source, np.arange(16), 16)
+    assert torch.equal(batch.samples_per_symbol, source.samples_per_symbol_of(np.arange(16)))
+    (plain,) = evaluation_loader(Synthetic(["BPSK"], [0], 4, frame_length=64), np.arange(4), 4)
+    assert plain.samples_per_symbol is None

@@ -137,9 +137,9 @@ def test_bad_classes_are_refused(modulations, sentence):
 @pytest.mark.parametrize(
     ("snrs", "sentence"),
     [
-        ([0, -20.5], "dataset.snrs: -20.5 dB lies outside -20..30 dB"),
-        ([31], "dataset.snrs: 31 dB lies outside -20..30 dB"),
-        ([float("nan")], "dataset.snrs: nan dB lies outside -20..30 dB"),
+        ([0, -40.5], "dataset.snrs: -40.5 dB lies outside -40..90 dB of Es/N0"),
+        ([91], "dataset.snrs: 91 dB lies outside -40..90 dB of Es/N0"),
+        ([float("nan")], "dataset.snrs: nan dB lies outside -40..90 dB of Es/N0"),
         ([4, 4.0], "dataset.snrs must name at least one SNR, and each only once"),
         ([], "dataset.snrs must name at least one SNR"),
     ],
@@ -152,5 +152,71 @@ def test_bad_snrs_are_refused(snrs, sentence):
 
 @pytest.mark.parametrize("key", ["frames_per_cell", "frame_length"])
 def test_counts_below_one_are_refused(key):
-    with pytest.raises(UserError, match=rf"^dataset\.{key} must be 1 or more, not 0$"):
+    with pytest.raises(UserError, match=rf"^dataset\.{key} must be .*1 or more.*, not 0$"):
         Synthetic(["QPSK"], [0], **{key: 0})
+
+
+def test_frames_draw_their_own_samples_a_symbol():
+    source = Synthetic(["QPSK", "GMSK"], [10, 20], 8, frame_length=256, samples_per_symbol=[2, 16])
+    assert source.samples_per_symbol is None
+    index = np.array([3, 30, 17])
+    own = source.samples_per_symbol_of(index)
+    assert own.dtype == torch.float32 and own.min() >= 2 and own.max() <= 16 and len(own.unique()) == 3
+    # Known without making a frame, and what the frame has: the noise of Es/N0 is proportional to it.
+    assert torch.equal(own, source._make(index).samples_per_symbol)
+    instants = source.symbol_instants(index)
+    for row in range(3):
+        known = instants[row][instants[row].isfinite()]
+        torch.testing.assert_close(known.diff(), torch.full((len(known) - 1,), own[row].item()), atol=1e-3, rtol=0)
+        assert known[-1] < 256 <= known[-1] + own[row] + 1e-3
+
+
+def test_one_samples_a_symbol_for_all_is_told_once():
+    source = Synthetic(["QPSK"], [10], 4, frame_length=64, samples_per_symbol=4)
+    assert source.samples_per_symbol == 4.0 and source.samples_per_symbol_of(np.arange(4)) is None
+
+
+def test_a_range_of_frame_lengths_is_laid_out_by_length():
+    source = Synthetic(["QPSK", "8PSK"], [10, 20], 20, frame_length=[64, 512])
+    lengths = source.frame_lengths
+    assert source.frame_length == 512 and lengths[0] == 64 and len(np.unique(lengths)) == 8
+    assert (np.diff(lengths) >= 0).all() and len(lengths) == 80
+    for length in np.unique(lengths):
+        here = np.flatnonzero(lengths == length)
+        assert source.read(here).shape == (len(here), 2, length)
+        # Each length holds every cell, as evenly as 20 frames over 8 lengths allow.
+        cell = source.modulation_index[here] * 2 + source.snr_index[here]
+        assert set(np.bincount(cell, minlength=4)) <= {2, 3}
+    with pytest.raises(UserError, match=r"^dataset\.frame_length: frames of 64 and of 512 samples"):
+        source.read(np.array([0, 79]))
+
+
+def test_a_frame_of_a_range_does_not_depend_on_frames_per_cell():
+    few, many = (Synthetic(["QPSK"], [10], n, frame_length=[64, 512], samples_per_symbol=[2, 8]) for n in (8, 16))
+    for k in range(8):
+        (there,) = np.flatnonzero(many._number == few._number[k])
+        torch.testing.assert_close(few.read(np.array([k])), many.read(np.array([there])), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"frame_length": [512, 64]}, r"dataset\.frame_length must be a whole number of 1 or more, or a range"),
+        ({"frame_length": [64]}, r"dataset\.frame_length"),
+        ({"frame_length": 64.5}, r"dataset\.frame_length"),
+        ({"samples_per_symbol": [8, 2]}, r"dataset\.samples_per_symbol must be a number of 1 or more, or a range"),
+        ({"samples_per_symbol": 0.5}, r"dataset\.samples_per_symbol"),
+    ],
+)
+def test_ranges_that_are_none_are_refused(options, sentence):
+    with pytest.raises(UserError, match=f"^{sentence}"):
+        Synthetic(["QPSK"], [10], 4, **options)
+
+
+def test_labels_of_radioml_are_bounded_by_the_es_n0_that_they_stand_for():
+    twin = {"snr_definition": "radioml2018"}
+    assert Synthetic(["QPSK"], [-20, 30], 1, channel=twin).snr_definition == "radioml2018"
+    with pytest.raises(UserError, match=r"^dataset\.snrs: 42 dB lies outside -40\.\.90 dB of Es/N0: for QPSK it"):
+        Synthetic(["QPSK"], [42], 1, channel=twin)
+    with pytest.raises(UserError, match=r"^dataset\.channel\.snr_definition: radioml2016 says nothing of 8ASK"):
+        Synthetic(["8ASK"], [10], 1, channel={"snr_definition": "radioml2016"})

@@ -61,12 +61,15 @@ def test_hand_counted_headline(small):
 
 
 def test_hand_counted_tables(small):
-    result = metrics(small, snr_definition="sample")
-    assert result["by_snr"] == [
-        {"snr": 0.0, "frames": 2, "modulation_accuracy": 0.5, "snr_accuracy": 1.0, "joint_accuracy": 0.5},
-        {"snr": 4.0, "frames": 1, "modulation_accuracy": 1.0, "snr_accuracy": 0.0, "joint_accuracy": 0.0},
+    result = metrics(small, snr_definition="sample", samples_per_symbol=10.0)
+    rows = [list(row.values()) for row in result["by_snr"]]
+    names = ("modulation_accuracy", "snr_accuracy", "joint_accuracy")
+    assert list(result["by_snr"][0]) == ["snr", "frames", "es_n0_db", *names]
+    assert rows == [
+        [0.0, 2, 10.0, 0.5, 1.0, 0.5],
+        [4.0, 1, 14.0, 1.0, 0.0, 0.0],
         # Of the two frames at 10 dB only one has a modulation label.
-        {"snr": 10.0, "frames": 2, "modulation_accuracy": 1.0, "snr_accuracy": 0.5, "joint_accuracy": 1.0},
+        [10.0, 2, 20.0, 1.0, 0.5, 1.0],
     ]
     bpsk, qpsk = result["by_class"]
     assert bpsk["modulation"] == "BPSK"
@@ -197,7 +200,7 @@ def test_counts_by_snr(small):
 
 
 def test_only_known_snr_definitions(small):
-    with pytest.raises(UserError, match="es_n0 and sample"):
+    with pytest.raises(UserError, match=r"^snr_definition: 'ebn0' is unknown, allowed are es_n0, "):
         metrics(small, snr_definition="ebn0")
 
 
@@ -214,3 +217,40 @@ def test_metrics_file_errors(tmp_path):
     (tmp_path / "metrics.json").write_text("{half")
     with pytest.raises(UserError, match="not JSON"):
         load_metrics(tmp_path / "metrics.json")
+
+
+def labelled(modulations, snr_label, snr_said):
+    """A table of frames of these classes, each named with certainty, at SNR classes 0, 4 and 10."""
+    names = sorted(set(modulations))
+    index = np.array([names.index(m) for m in modulations])
+    return Predictions(
+        index, np.array(snr_label), np.eye(len(names))[index], np.eye(3)[snr_said], names, [0.0, 4.0, 10.0]
+    )
+
+
+def test_snr_errors_in_labels_and_in_decibels_of_es_n0():
+    # Off by 4 and by 6 labels, of which each counts 2 dB whatever the class's power.
+    table = labelled(["QPSK", "4ASK", "QPSK", "QPSK"], [0, 1, 2, 2], [1, 2, 2, 2])
+    result = metrics(table, snr_definition="radioml2018", samples_per_symbol=8.0)
+    assert result["snr_mae_db"] == pytest.approx(2.5) and result["snr_mae_es_n0_db"] == pytest.approx(5.0)
+    low, high = result["interval95"]["snr_mae_db"]
+    assert result["interval95"]["snr_mae_es_n0_db"] == [2 * low, 2 * high]
+    plain = metrics(table, snr_definition="es_n0")
+    assert plain["snr_mae_es_n0_db"] == plain["snr_mae_db"] == pytest.approx(2.5)
+
+
+def test_es_n0_is_told_where_it_is_one_number():
+    eight = 10 * np.log10(8)
+    one = metrics(labelled(["QPSK", "BPSK"], [0, 2], [0, 2]), snr_definition="radioml2018", samples_per_symbol=8.0)
+    assert [row["es_n0_db"] for row in one["by_snr"]] == pytest.approx([eight, 8 + eight, 20 + eight])
+    # Unipolar ASK has more power at the same label; analog classes of that set were never measured.
+    table = labelled(["QPSK", "4ASK", "FM"], [0, 1, 2], [0, 1, 2])
+    several = metrics(table, snr_definition="radioml2018", samples_per_symbol=8.0)
+    assert [row["es_n0_db"] for row in several["by_snr"]] == [None] * 3
+    offsets = {row["modulation"]: row["es_n0_offset_db"] for row in several["by_class"]}
+    assert offsets == {
+        "4ASK": pytest.approx(20 * np.log10(1.59) + eight), "FM": None, "QPSK": pytest.approx(eight)
+    }  # fmt: skip
+    assert "snr_mae_es_n0_db" not in several
+    unknown = metrics(table, snr_definition="sample")
+    assert [row["es_n0_db"] for row in unknown["by_snr"]] == [None] * 3

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from amc_xai.errors import UserError
-from amc_xai.signal.channel import Channel, faded, imbalanced, path_gains, rotated
+from amc_xai.signal.channel import Channel
+from amc_xai.signal.impairments import faded, imbalanced, path_gains, rotated
 
 
 def noise_block(batch, samples, seed=0):

@@ -10,7 +10,7 @@ from amc_xai.signal.channel import Channel
 from amc_xai.signal.classes import DIGITAL_17, MODULATIONS
 from amc_xai.signal.draws import GUARD_SYMBOLS, Draws, block_size, draw_fresh, draw_seeded
 
-FULL = Channel(multipath="rayleigh", phase_noise_std=0.01)
+FULL = Channel(multipath="rayleigh", phase_noise_std=0.01, filter_band=(0.5, 1.0))
 
 
 def seeded(names, snrs, numbers, seed=0, modulations=MODULATIONS, length=128, channel=FULL):
@@ -36,6 +36,7 @@ def test_class_list_and_impairments_leave_symbols_and_noise():
     assert_same(every, few, ("symbols", "uniform", "normal", "noise"))
     faded = seeded(["QPSK"], [10], [3], modulations=DIGITAL_17, channel=FULL)
     assert torch.equal(faded.paths, every.paths) and torch.equal(faded.phase_noise, every.phase_noise)
+    assert torch.equal(faded.more, every.more) and torch.equal(faded.edges, every.edges)
 
 
 @pytest.mark.parametrize(
@@ -84,13 +85,15 @@ def test_distributions(way):
     expected = draws.symbols.numel() / 256
     chi_square = ((counts - expected) ** 2 / expected).sum().item()
     assert abs(chi_square - 255) < 5 * math.sqrt(2 * 255)
-    for normal in (draws.noise, draws.normal, draws.message, draws.paths, draws.phase_noise):
+    normals = (draws.noise, draws.normal, draws.message, draws.paths, draws.phase_noise)
+    for normal in (*normals, draws.more_normal, draws.edges):
         n = normal.numel()
         assert abs(normal.mean().item()) < 5 / math.sqrt(n)
         assert abs(normal.square().mean().item() - 1) < 5 * math.sqrt(2 / n)
         assert abs(normal.pow(4).mean().item() - 3) < 5 * math.sqrt(96 / n)
-    assert draws.uniform.min() >= 0 and draws.uniform.max() < 1
-    assert abs(draws.uniform.mean().item() - 0.5) < 5 / math.sqrt(12 * draws.uniform.numel())
+    for uniform in (draws.uniform, draws.more):
+        assert uniform.min() >= 0 and uniform.max() < 1
+        assert abs(uniform.mean().item() - 0.5) < 5 / math.sqrt(12 * uniform.numel())
     rails = draws.noise.transpose(0, 1).flatten(1)
     assert abs((rails[0] * rails[1]).mean().item()) < 5 / math.sqrt(rails.shape[1])
 

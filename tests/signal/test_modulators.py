@@ -7,6 +7,7 @@ from amc_xai.signal.classes import ANALOG
 from amc_xai.signal.constellations import constellation
 from amc_xai.signal.filters import root_raised_cosine_spectrum
 from amc_xai.signal.modulators import MODULATION_DEPTH, analog_block, gmsk_block, linear_block
+from amc_xai.signal.pulses import Pulses
 
 
 def random_symbols(name, batch, count, seed=0):
@@ -33,9 +34,13 @@ def matched(block, roll_off, samples_per_symbol):
 def shaped(symbols, roll_off, timing, samples_per_symbol, staggered=None):
     batch, count = symbols.shape
     samples = round(count * samples_per_symbol)
-    return linear_block(
-        symbols, staggered, torch.full((batch,), roll_off), torch.full((batch,), timing), samples, roll_off
-    )
+    pulses = cosine_pulses(torch.full((batch,), roll_off))
+    return linear_block(symbols, staggered, pulses, torch.full((batch,), timing), samples)
+
+
+def cosine_pulses(roll_off):
+    widest = (1 + roll_off.max().item()) / 2
+    return Pulses(("root_raised_cosine",), None, roll_off, widest, gaussian_bt=0.5)
 
 
 @pytest.mark.parametrize("samples_per_symbol", [8, 2.5])
@@ -66,7 +71,7 @@ def test_band_ends_at_the_roll_off():
 
 def test_each_row_has_its_own_roll_off_and_timing():
     symbols = random_symbols("8PSK", 2, 32)
-    both = linear_block(symbols, None, torch.tensor([0.1, 0.4]), torch.tensor([0.5, 6.0]), 256, 0.4)
+    both = linear_block(symbols, None, cosine_pulses(torch.tensor([0.1, 0.4])), torch.tensor([0.5, 6.0]), 256)
     for row, (roll_off, timing) in enumerate([(0.1, 0.5), (0.4, 6.0)]):
         alone = shaped(symbols[row : row + 1], roll_off, timing, 8)
         torch.testing.assert_close(both[row : row + 1], alone, atol=2e-6, rtol=0)

@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from amc_xai.errors import UserError
-from amc_xai.signal.channel import Channel, path_gains
+from amc_xai.signal.channel import Channel
 from amc_xai.signal.classes import ANALOG, DIGITAL_17, LINEAR, MODULATIONS
 from amc_xai.signal.draws import LINE_OF_SIGHT, draw_fresh, draw_seeded
 from amc_xai.signal.filters import root_raised_cosine_spectrum, root_raised_cosine_taps
-from amc_xai.signal.waveform import frame_parameters, synthesise
+from amc_xai.signal.impairments import path_gains
+from amc_xai.signal.parameters import frame_parameters
+from amc_xai.signal.waveform import synthesise
 
 STILL = Channel(carrier_offset_std=0.0, random_timing=False, random_phase=False)
 

@@ -86,7 +86,9 @@ def test_parts_share_no_symbol_sequence():
 def test_fresh_frames_are_none_of_the_set():
     source = Synthetic(["QPSK"], [30], frames_per_cell=40, seed=4)
     stored = source.read(np.arange(40))
-    fresh = source.fresh(torch.zeros(40, dtype=torch.int64), torch.zeros(40, dtype=torch.int64), torch.Generator())
+    fresh = source.fresh(
+        torch.zeros(40, dtype=torch.int64), torch.zeros(40, dtype=torch.int64), torch.Generator()
+    ).iq
     correlation = torch.einsum("icl,jcl->ij", stored, fresh).abs() / source.frame_length
     assert float(correlation.max()) < 0.6
 

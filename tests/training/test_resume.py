@@ -4,7 +4,7 @@ import signal
 import pytest
 import torch
 
-from amc_xai.data import FreshBatches
+from amc_xai.data import Batch, FreshBatches
 from amc_xai.training import constant, cosine, load_checkpoint, plateau
 
 TIMES = ("seconds", "frames_per_second")
@@ -92,8 +92,9 @@ class Drawn:
 
     modulations, snrs = ["a", "b", "c"], [0.0, 10.0]
 
-    def fresh(self, modulation, snr, generator):
-        return torch.randn(len(modulation), 2, 6, generator=generator) + modulation[:, None, None]
+    def fresh(self, modulation, snr, generator, length=None):
+        iq = torch.randn(len(modulation), 2, 6, generator=generator) + modulation[:, None, None]
+        return Batch(iq, modulation, snr)
 
 
 def test_endless_batches_resume_to_the_same_numbers(run):
