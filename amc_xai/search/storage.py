@@ -104,9 +104,10 @@ def study_lock(storage: RDBStorage, study_name: str) -> Iterator[None]:
         lock.release()
 
 
-def run_again(study: optuna.Study, trial: FrozenTrial) -> None:
+def run_again(study: optuna.Study, trial: FrozenTrial, why: str = "was lost with its worker") -> None:
     """Put the parameters of an ended trial at the head of the queue."""
     study.enqueue_trial(trial.params, user_attrs={REPEATS: trial.number})
+    log.warning("trial %d %s; its parameters run again", trial.number, why)
 
 
 def repeat_lost(study: optuna.Study, trial: FrozenTrial, most: int | None) -> None:
@@ -117,7 +118,6 @@ def repeat_lost(study: optuna.Study, trial: FrozenTrial, most: int | None) -> No
     times = times_lost(study.get_trials(deepcopy=False), trial.number)
     if most is None or times <= most:
         run_again(study, trial)
-        log.warning("trial %d was lost with its worker; its parameters run again", trial.number)
     else:
         log.warning("trial %d was lost with its worker; %s", trial.number, given_up(times))
 

@@ -231,17 +231,18 @@ class StudySweeperImpl(OptunaSweeperImpl):
             trial.set_user_attr(FAILURE, "interrupted" if interrupted else first_line(error))
             study.tell(trial.number, state=TrialState.FAIL)
             if interrupted:
-                run_again(study, study.trials[trial.number])
+                run_again(study, study.trials[trial.number], "was interrupted")
         self.trials = []
 
     def _finish(self, arguments: list[str]) -> None:
-        study = self._study()
-        folder = Path(self.sweep_dir)
-        groups = set(self.config.hydra.runtime.choices)
-        given = [argument for argument in arguments if not argument.startswith("hparams_search=")]
+        study, folder = self._study(), Path(self.sweep_dir)
+        choices = self.config.hydra.runtime.choices
+        given = [a for a in arguments if not a.startswith("hparams_search=")]
+        if (named := choices.get("experiment")) not in (None, "null"):  # the search brings its own data
+            given = [f"experiment={named}", *(a for a in given if not a.startswith("experiment="))]
         objective = OmegaConf.select(self.config, "task.objective") or "objective"
         objectives = [objective] if isinstance(objective, str) else list(objective)
-        made = write_outcome(study, folder, given, groups, objectives)
+        made = write_outcome(study, folder, given, set(choices), objectives)
         if not any(t.state == TrialState.COMPLETE for t in study.trials):
             reasons = [t.user_attrs[FAILURE] for t in study.trials if FAILURE in t.user_attrs]
             last = f"; the last one: {reasons[-1]}" if reasons else ""

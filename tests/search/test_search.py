@@ -8,6 +8,7 @@ import optuna
 import psutil
 import pytest
 import torch
+from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import text
 
@@ -74,6 +75,9 @@ def test_eight_trials_over_two_backbones_pruned_ones_marked_none_failed_and_the_
     assert {path.name for path in figures.iterdir()} == {"history.png", "importances.png", "slices.png"}
 
     best = max(trials, key=lambda trial: trial.value)
+    # What the search itself trained on is part of the settings.
+    settings = OmegaConf.load(tmp_path / "multirun/eight/experiment/best_experiment.yaml")
+    assert settings.defaults[0] == "search_272"
     assert (
         amc("--config-dir", "multirun/eight", "experiment=best_experiment", "hydra.run.dir=again", tiny=False) == 0
     )
@@ -81,6 +85,7 @@ def test_eight_trials_over_two_backbones_pruned_ones_marked_none_failed_and_the_
     assert config["backbone"]["name"] == best.params["backbone.name"]
     assert config["optimizer"]["lr"] == best.params["optimizer.lr"]
     assert config["dataset"]["frame_length"] == 128
+    assert config["trainer"]["early_stopping"] is None  # of search_272
     assert (tmp_path / "again/metrics.json").is_file()
 
 
