@@ -75,6 +75,7 @@ def main() -> None:
     """The console script: every foreseeable error ends in one sentence and exit code 1."""
     # Hydra would print a traceback for an error in a job; this makes it raise instead.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv[1:] = config.spelled_out(sys.argv[1:])
     if int(os.environ.get("RANK", 0)) > 0:
         # One run folder and one log, those of the first process of `accelerate launch` or `torchrun`.
         quiet = ["hydra/job_logging=disabled", "hydra/hydra_logging=disabled"]

@@ -6,6 +6,7 @@ same or absent (``tests/test_defaults.py`` compares them).
 Nothing here imports torch: ``--help``, ``--cfg`` and tab completion answer at once.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,9 @@ from amc_xai.errors import UserError
 
 # Keys that describe this job rather than the trained network: a checkpoint never brings its own.
 OF_THE_JOB = ("task", "device", "checkpoint", "resume", "tracker", "limits")
+# Keys that describe what a trained network takes in and how it is built: a training that starts from one has them
+# from its checkpoint.
+OF_THE_NETWORK = ("representation", "backbone", "extractor", "head")
 
 
 @dataclass
@@ -35,6 +39,17 @@ class TrainerConfig:
 
 
 @dataclass
+class InitConfig:
+    """From which trained network a training starts, and which part of it stays as it is.
+
+    On the command line ``init=PATH`` is short for ``init.path=PATH``: see :func:`spelled_out`.
+    """
+
+    path: str | None = MISSING
+    freeze: str | None = MISSING
+
+
+@dataclass
 class Config:
     """The top level. Groups are open, so that a user's own part may take keys of its own."""
 
@@ -42,6 +57,7 @@ class Config:
     device: str = MISSING
     checkpoint: str | None = MISSING
     resume: str | None = MISSING
+    init: InitConfig = field(default_factory=InitConfig)
     limits: str = MISSING
     task: dict[str, Any] = field(default_factory=dict)
     dataset: dict[str, Any] = field(default_factory=dict)
@@ -64,6 +80,14 @@ class Config:
 def register() -> None:
     """Make the schema known to Hydra as ``schema``, the first entry of ``config.yaml``'s defaults."""
     ConfigStore.instance().store(name="schema", node=Config, replace=True)
+
+
+def spelled_out(arguments: list[str]) -> list[str]:
+    """Command-line arguments with ``init=PATH`` as ``init.path=PATH``.
+
+    Hydra takes ``init=`` for the whole mapping, which would leave no place for ``init.freeze`` beside it.
+    """
+    return [re.sub(r"^(\+{0,2})init=(?!\{)", r"\1init.path=", argument) for argument in arguments]
 
 
 def check(cfg: DictConfig) -> None:
@@ -93,6 +117,7 @@ def check(cfg: DictConfig) -> None:
             "checkpoint: task=train starts afresh; use resume=... to go on with a training, "
             "or task=evaluate to test a checkpoint"
         )
+    check_init(cfg.init, task, cfg.resume)
     if cfg.limits not in ("auto", "none"):
         raise UserError(f"limits must be auto or none, not {cfg.limits!r}")
     for key in ("epochs", "batch_size"):
@@ -109,6 +134,26 @@ def check(cfg: DictConfig) -> None:
     if cfg.trainer.ema is not None and not 0 < cfg.trainer.ema < 1:
         raise UserError(f"trainer.ema must be null (off) or lie between 0 and 1, not {cfg.trainer.ema}")
     check_perturbation(cfg.perturbation)
+
+
+def check_init(init: DictConfig, task: str, resume: str | None) -> None:
+    """A trained network to start from goes with a new training alone."""
+    if init.path is None and init.freeze is None:
+        return
+    if task != "train":
+        raise UserError(f"init goes with task=train; for task={task} use checkpoint={init.path or 'PATH'}")
+    if resume is not None:
+        raise UserError(
+            "init and resume can't both be set: resume goes on with a training as it was begun, init begins a "
+            "new one from trained weights"
+        )
+    if init.freeze not in (None, "backbone"):
+        raise UserError(f"init.freeze must be null (train everything) or backbone, not {init.freeze!r}")
+    if init.path is None:
+        raise UserError(
+            f"init.freeze={init.freeze} keeps trained weights as they are, and none are named; "
+            "add init=RUN_FOLDER/checkpoints/best.pt"
+        )
 
 
 def check_perturbation(perturbation: DictConfig) -> None:

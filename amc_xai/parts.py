@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from amc_xai.config import OF_THE_JOB
+from amc_xai.config import OF_THE_JOB, OF_THE_NETWORK
 
 
 def trusted_targets() -> tuple[str, ...]:
@@ -31,7 +31,8 @@ class Parts:
     """Everything that a task needs: plain values, and factories that the config chose.
 
     ``make`` holds one factory for each group (``make["dataset"]()``); ``config`` is the resolved configuration
-    as plain dicts and lists; ``loaded`` the checkpoint named by ``checkpoint`` or ``resume``.
+    as plain dicts and lists; ``loaded`` the checkpoint named by ``checkpoint`` or ``resume``, ``initial`` the one
+    that a new training starts from (``init``).
     """
 
     config: dict[str, Any]
@@ -39,6 +40,7 @@ class Parts:
     folder: Path
     make: dict[str, Callable]
     loaded: dict[str, Any] | None
+    initial: dict[str, Any] | None = None
 
     @property
     def seed(self) -> int:
@@ -54,40 +56,60 @@ GROUPS = (
 
 def make_parts(cfg: DictConfig, folder: Path, overrides: list[str]) -> Parts:
     """Rebuild from a checkpoint where one is named, then turn each group into its factory."""
-    loaded = None
-    for key in ("checkpoint", "resume"):
-        if cfg[key] is not None:
-            from amc_xai.training.checkpoint import load_checkpoint
-
-            loaded = load_checkpoint(cfg[key], key)
-            cfg = overlay(cfg, loaded["config"], overrides)
+    loaded = named_checkpoint(cfg.checkpoint, "checkpoint") or named_checkpoint(cfg.resume, "resume")
+    initial = named_checkpoint(cfg.init.path, "init")
+    if loaded is not None:
+        # What to mask is this explanation's own matter, and a network that is only read starts from nowhere; a
+        # resumed training goes on as it was begun.
+        own = OF_THE_JOB if cfg.resume is not None else (*OF_THE_JOB, "perturbation", "init")
+        cfg = overlay(cfg, {k: v for k, v in loaded["config"].items() if k not in own}, overrides)
+    if initial is not None:
+        cfg = overlay(cfg, {k: v for k, v in initial["config"].items() if k in OF_THE_NETWORK}, overrides)
     make_paths_absolute(cfg)
     # Where frames are kept is no business of the source that makes them: the workbench wraps it.
     chosen = copy.deepcopy(cfg)
     with open_dict(chosen):
         for key in OF_THE_KEEPER:
             chosen.dataset.pop(key, None)
+    if loaded is not None or initial is not None:
+        leave_published_weights(chosen.backbone)
     # A task that reads files alone starts at once: instantiating the groups imports torch.
     groups = GROUPS if cfg.task.get("needs_parts", True) else ()
     make = {
         group: instantiate(chosen[group], _convert_="all", _execution_whitelist_=trusted_targets())
         for group in groups
     }
-    return Parts(OmegaConf.to_container(cfg, resolve=True), overrides, folder, make, loaded)
+    return Parts(OmegaConf.to_container(cfg, resolve=True), overrides, folder, make, loaded, initial)
+
+
+def named_checkpoint(path: str | None, key: str) -> dict[str, Any] | None:
+    """The checkpoint that ``key`` names, if it does."""
+    if path is None:
+        return None
+    from amc_xai.training.checkpoint import load_checkpoint
+
+    return load_checkpoint(path, key)
+
+
+def leave_published_weights(backbone: DictConfig) -> None:
+    """A network whose weights come from a checkpoint fetches none from a hub, which may be out of reach."""
+    for key in backbone:
+        if isinstance(backbone[key], DictConfig):
+            leave_published_weights(backbone[key])
+        elif key == "pretrained":
+            backbone[key] = False
 
 
 def overlay(cfg: DictConfig, stored: dict[str, Any], overrides: list[str]) -> DictConfig:
-    """The checkpoint's configuration, overridden by the groups and keys that the command line gives.
+    """The configuration ``stored`` in a checkpoint, overridden by what the command line gives.
 
     A group given on the command line (``dataset=...``) replaces the stored one whole, and one inside another
     (``loss/snr_term=...``) that part of it alone; a key replaces that key.
     What an ``experiment=`` changes counts as given.
     """
     result = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
-    # What to mask is this explanation's own matter; only a resumed training goes on as it was begun.
-    own = OF_THE_JOB if cfg.resume is not None else (*OF_THE_JOB, "perturbation")
     for key, value in stored.items():
-        if key in result and key not in own:
+        if key in result:
             result[key] = without_copies(value) if key == "representation" else value
     groups, keys = given(overrides)
     for group in sorted(groups):  # an outer one before what is inside it
@@ -159,6 +181,7 @@ def leaves(cfg: DictConfig, prefix: str = "") -> dict[str, Any]:
 
 def make_paths_absolute(cfg: DictConfig) -> None:
     """So that a checkpoint finds its data again from whatever folder it is used in."""
-    if cfg.dataset.get("path"):
-        with open_dict(cfg):
-            cfg.dataset.path = os.path.abspath(os.path.expanduser(str(cfg.dataset.path)))
+    for part in (cfg.dataset, cfg.init):
+        if part.get("path"):
+            with open_dict(part):
+                part.path = os.path.abspath(os.path.expanduser(str(part.path)))

@@ -94,5 +94,8 @@ def last_layer(shared: nn.Module) -> nn.Parameter:
     """
     weights = [p for p in shared.parameters() if p.requires_grad and p.ndim > 1]
     if not weights:
-        raise UserError("loss: gradnorm balances at the backbone's last layer, and this backbone has no weights")
+        raise UserError(
+            "loss: gradnorm balances at the backbone's last layer, and this backbone has no weights to train; "
+            "choose another loss, or init.freeze=null where the backbone is frozen"
+        )
     return weights[-1]

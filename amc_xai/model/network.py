@@ -45,6 +45,18 @@ class MultiTaskNetwork(nn.Module):
         self.extractor = extractor(backbone.num_features)
         self.modulation_head = modulation_head(self.extractor.num_features, num_modulations)
         self.snr_head = snr_head(self.extractor.num_features, num_snrs)
+        self.backbone_frozen = False
+
+    def freeze_backbone(self) -> None:
+        """Keep the backbone as it is from now on, its weights and the statistics of its batch norm."""
+        self.backbone_frozen = True
+        self.backbone.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "MultiTaskNetwork":
+        super().train(mode)
+        if self.backbone_frozen:
+            self.backbone.eval()
+        return self
 
     def forward(self, x: torch.Tensor) -> Prediction:
         modulation, snr = self.extractor(self.backbone(x))

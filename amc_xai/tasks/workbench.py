@@ -15,6 +15,7 @@ from amc_xai.errors import UserError
 from amc_xai.model import Classifier, MultiTaskNetwork
 from amc_xai.parts import Parts
 from amc_xai.tasks.facts import settle, told, trained_facts
+from amc_xai.tasks.starting import start_from
 from amc_xai.tasks.versions import refuse_other_versions, versions_of
 from amc_xai.training import make_accelerator
 from amc_xai.training.parallel import of_first_process
@@ -62,6 +63,10 @@ class Workbench:
         classifier = make_classifier(parts, facts, modulations, snrs)
         if parts.loaded is not None:
             load_weights(classifier, parts)
+        elif parts.initial is not None:
+            start_from(classifier, parts, source)
+        if parts.config["init"]["freeze"] == "backbone":
+            classifier.network.freeze_backbone()
         return cls(parts, accelerator, source, split, classifier)
 
     def training_batches(self):

@@ -23,8 +23,11 @@ def timm_optimizer(params: Iterable, name: str, lr: float, weight_decay: float =
 
 
 def parameter_groups(network: nn.Module, loss: nn.Module) -> list[dict]:
-    """Network parameters as configured; the loss's own (learned uncertainties) without weight decay."""
-    groups = [{"params": list(network.parameters())}]
+    """Network parameters as configured; the loss's own (learned uncertainties) without weight decay.
+
+    Frozen parameters are none of the optimizer's: some would decay without ever getting a gradient.
+    """
+    groups = [{"params": [p for p in network.parameters() if p.requires_grad]}]
     learned = list(loss.parameters())
     return [*groups, {"params": learned, "weight_decay": 0.0}] if learned else groups
 

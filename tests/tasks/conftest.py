@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import open_dict
 
+from amc_xai import config
 from amc_xai.__main__ import config_folder  # registers the schema as well
-from amc_xai.parts import make_parts
+from amc_xai.parts import Parts, make_parts
 from amc_xai.tasks import train
 from amc_xai.tasks.workbench import Workbench
 from amc_xai.training import load_checkpoint
@@ -42,3 +45,22 @@ def bench_of(learned, tmp_path):
         return bench
 
     return make
+
+
+@pytest.fixture
+def parts_of_command(tmp_path):
+    """The parts of ``python -m amc_xai OVERRIDES``, checked; its run folder is the test's own."""
+
+    def make(*overrides: str) -> Parts:
+        config.register()
+        with initialize_config_dir(config_folder(), job_name="amc_xai"):
+            cfg = compose("config", list(overrides), return_hydra_config=True)
+            # What a checkpoint brings depends on what was given: Hydra tells a group from a key.
+            HydraConfig.instance().set_config(cfg)
+            with open_dict(cfg):
+                del cfg["hydra"]
+            config.check(cfg)
+            return make_parts(cfg, tmp_path, list(overrides))
+
+    yield make
+    HydraConfig.instance().cfg = None
