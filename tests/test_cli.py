@@ -119,7 +119,7 @@ BAD = {
     "fraction": (["perturbation.fractions=[0.1,1.5]"], ["perturbation.fractions", "1.5", "(0, 1]"]),
     "selector": (["perturbation.selectors=[topp]"], ["perturbation.selectors", "topp", "random"]),
     "vit_crop": (
-        ["backbone=vit_b_16", "representation.image_size=40"],
+        ["backbone.name=test_vit", "representation.image_size=40"],
         ["representation.image_size", "32 or 48"],
     ),
     "backbone": (["backbone=timm", "backbone.name=resnet1"], ["backbone.name", "resnet1"]),

@@ -1,10 +1,13 @@
 """Any network of timm as a backbone for images of any number of channels."""
 
+from typing import Any
+
 import timm
 import torch
 from torch import nn
 
 from amc_xai.errors import UserError
+from amc_xai.model.image_sizes import Cropped, near_sizes, probe
 
 
 class TimmBackbone(nn.Module):
@@ -18,7 +21,8 @@ class TimmBackbone(nn.Module):
         options: further keyword arguments for ``timm.create_model``.
 
     Raises:
-        UserError: for an unknown name, images of the wrong kind or size, weights that can't be had.
+        UserError: for an unknown name or option, images of the wrong kind or of a size that the network can't take
+            whole, weights that can't be had.
     """
 
     accepts = "image"
@@ -37,75 +41,103 @@ class TimmBackbone(nn.Module):
                 f"backbone.name: {name} takes images, but this representation gives sequences of shape "
                 f"{tuple(input_shape)}; choose an image representation such as representation=constellation"
             )
-        channels, height, width = input_shape
         if not timm.is_model(name):
             close = timm.list_models(f"*{name[:6]}*")[:6]
             hint = f"close names: {', '.join(close)}" if close else "timm.list_models() lists them"
             raise UserError(f"backbone.name: timm has no model {name!r}; {hint}")
-        size = {"img_size": (height, width)} if takes_image_size(name) else {}
-        try:
-            self.model = timm.create_model(
-                name,
-                pretrained=pretrained,
-                in_chans=channels,
-                num_classes=0,
-                drop_rate=drop_rate,
-                **size,
-                **(options or {}),
-            )
-        except Exception as error:
-            if pretrained:
-                raise UserError(
-                    f"backbone.pretrained: the weights of {name} could not be fetched from timm's model hub "
-                    f"({type(error).__name__}); check the network connection or set backbone.pretrained=false"
-                ) from error
-            raise UserError(
-                f"representation.image_size: backbone {name} can't take {height} x {width} px images "
-                f"({str(error).splitlines()[0] if str(error) else type(error).__name__})"
-            ) from error
-        refuse_cropped_borders(self.model, name, height, width)
-        self.num_features = probe_features(self.model, name, input_shape)
+        if not 0 <= drop_rate < 1:
+            raise UserError(f"backbone.drop_rate must lie in [0, 1), not {drop_rate}")
+        chosen = {"drop_rate": drop_rate, **(options or {})}
+        # Without weights first: what can be wrong with size and options shows itself before anything is fetched.
+        self.model, self.num_features = fitting_model(name, input_shape, chosen)
+        if pretrained:
+            self.model = published_model(name, input_shape, chosen)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.model(x)
 
 
-def takes_image_size(name: str) -> bool:
-    """Whether the model is built for one image size (transformers), not for any (convolutional ones)."""
-    config = timm.get_pretrained_cfg(name, allow_unregistered=True)
-    if config is not None and config.fixed_input_size:
-        return True
-    family = timm.models.model_entrypoint(name).__module__.rsplit(".", 1)[-1]
-    return family in {"vision_transformer", "swin_transformer", "swin_transformer_v2", "deit", "beit", "eva"}
-
-
-def refuse_cropped_borders(model: nn.Module, name: str, height: int, width: int) -> None:
-    """timm's patch embedding silently drops the border of an image that its patches don't tile."""
-    patch = getattr(getattr(model, "patch_embed", None), "patch_size", None)
-    if patch is None:
-        return
-    rows, columns = (patch, patch) if isinstance(patch, int) else patch
-    if height % rows or width % columns:
-        below, above = height - height % rows, height - height % rows + rows
-        allowed = f"{below} or {above}" if below else f"{above}"
-        raise UserError(
-            f"representation.image_size: {name} cuts images into patches of {rows} x {columns} px and would "
-            f"crop an image of {height} px; use a multiple of {rows}, such as {allowed}"
-        )
-
-
-def probe_features(model: nn.Module, name: str, input_shape: tuple[int, ...]) -> int:
-    """The width of the features, from the model itself: a forward pass of two empty images."""
-    training = model.training
-    model.eval()
+def create(
+    name: str, input_shape: tuple[int, ...], options: dict[str, Any], pretrained: bool = False
+) -> nn.Module:
+    """The model, built for the size of the images where its family takes one (transformers, above all)."""
+    given = {"pretrained": pretrained, "in_chans": input_shape[0], "num_classes": 0, **options}
     try:
-        with torch.no_grad():
-            width = model(torch.zeros(2, *input_shape)).shape[-1]
+        return timm.create_model(name, img_size=tuple(input_shape[1:]), **given)
+    except TypeError as error:
+        if "img_size" not in str(error):
+            raise
+    return timm.create_model(name, **given)
+
+
+def fitting_model(name: str, input_shape: tuple[int, ...], options: dict[str, Any]) -> tuple[nn.Module, int]:
+    """The untrained model and the width of its features.
+
+    Raises:
+        UserError: naming ``backbone.options``, or ``representation.image_size`` and close sizes that it takes.
+    """
+    channels, height, width = input_shape
+    try:
+        model = create(name, input_shape, options)
+        return model, probe(model, input_shape)
+    except Cropped as error:
+        reason = f"{name} would see {error} of each image"
     except Exception as error:
+        refuse_options(name, input_shape, options, error)
+        images = f"images of {height} x {width} px with {channels} channels"
+        reason = f"backbone {name} can't take {images} ({first_line(error)})"
+
+    def takes(*size: int) -> bool:
+        try:
+            probe(create(name, (channels, *size), options), (channels, *size))
+        except Exception:
+            return False
+        return True
+
+    published = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    near = near_sizes(takes, height, width, tuple(published.input_size[1:]) if published else ())
+    raise UserError(
+        f"representation.image_size: {reason}" + (f"; it takes {' or '.join(near)} px whole" if near else "")
+    )
+
+
+def refuse_options(name: str, input_shape: tuple[int, ...], options: dict[str, Any], error: Exception) -> None:
+    """Raise UserError where the model can be had without these options, so that they are to blame."""
+    own = {key: value for key, value in options.items() if key != "drop_rate"}
+    if not own:
+        return
+    try:
+        probe(create(name, input_shape, {}), input_shape)
+    except Exception:
+        return
+    raise UserError(f"backbone.options: {name} can't be made with {own} ({first_line(error)})") from error
+
+
+def published_model(name: str, input_shape: tuple[int, ...], options: dict[str, Any]) -> nn.Module:
+    """The model with timm's published weights.
+
+    Raises:
+        UserError: if there are none, if they don't fit, or if they can't be fetched.
+    """
+    published = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    if published is None or not published.has_weights:
         raise UserError(
-            f"representation.image_size: backbone {name} can't take images of "
-            f"{input_shape[1]} x {input_shape[2]} px with {input_shape[0]} channels "
-            f"({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+            f"backbone.pretrained: timm has no published weights of {name}; set backbone.pretrained=false"
+        )
+    try:
+        return create(name, input_shape, options, pretrained=True)
+    except Exception as error:
+        if isinstance(error, RuntimeError) and "state_dict" in str(error):
+            raise UserError(
+                f"backbone.pretrained: the published weights of {name} don't fit it as backbone.options or "
+                "representation.image_size shape it; change these, or set backbone.pretrained=false"
+            ) from error
+        raise UserError(
+            f"backbone.pretrained: the weights of {name} could not be fetched from timm's model hub "
+            f"({type(error).__name__}); check the network connection or set backbone.pretrained=false"
         ) from error
-    model.train(training)
-    return width
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return str(error).splitlines()[0][:160] if str(error) else type(error).__name__
