@@ -106,6 +106,16 @@ def test_a_first_layer_that_does_not_fit_is_fresh_and_never_frozen(learned, part
         Workbench.build(parts(*given, "init.freeze=backbone"))
 
 
+def test_a_picture_that_was_drawn_otherwise_is_said_and_never_frozen(parts, caplog):
+    drawn = parts("init.freeze=backbone")
+    drawn.initial["versions"] = {"Constellation": 0, "Augmented": 7}
+    with pytest.raises(UserError, match=r"^init\.freeze=backbone: .* trained on version 0 of Constellation"):
+        Workbench.build(drawn)
+    drawn.config["init"]["freeze"] = None
+    Workbench.build(drawn)
+    assert "trained on version 0 of Constellation" in caplog.text and "Augmented" not in caplog.text
+
+
 def test_a_start_that_brings_nothing_is_refused(parts):
     with pytest.raises(UserError, match=r"^init: not one weight of .* fits this backbone"):
         Workbench.build(parts("backbone=timm", "backbone.name=test_vit"))
