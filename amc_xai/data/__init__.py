@@ -1,7 +1,7 @@
 """Where frames come from: the contract, the sources, the split, the batches."""
 
 from amc_xai.data.batches import evaluation_loader, training_loader
-from amc_xai.data.contracts import Batch, Facts, FrameSource, SamplerHooks
+from amc_xai.data.contracts import Batch, Facts, FrameSource, Origin, SamplerHooks
 from amc_xai.data.fresh import FreshBatches
 from amc_xai.data.images import Images
 from amc_xai.data.radioml2016 import RadioML2016
@@ -17,6 +17,7 @@ __all__ = [
     "FrameSource",
     "FreshBatches",
     "Images",
+    "Origin",
     "RadioML2016",
     "RadioML2018",
     "Recordings",

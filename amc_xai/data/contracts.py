@@ -46,8 +46,32 @@ class Facts:
         return cls(source.frame_length, source.samples_per_symbol, source.sample_rate, source.snr_definition)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Which samples each frame holds: ``length`` of its ``recording`` (N,) from ``start`` (N,) on, both int64.
+
+    Frames of one recording share samples where these stretches meet; frames of two recordings share none.
+    """
+
+    recording: np.ndarray
+    start: np.ndarray
+    length: int
+
+    def key(self) -> np.ndarray:
+        """One number for each frame (N,): two share samples where theirs differ by less than ``length``."""
+        _, number = np.unique(self.recording, return_inverse=True)
+        return number * (int(self.start.max(initial=0)) + 2 * self.length) + self.start
+
+    def overlaps(self) -> bool:
+        """Whether any two frames share samples."""
+        return bool((np.diff(np.sort(self.key())) < self.length).any())
+
+
 class FrameSource(Protocol):
-    """A set of labelled frames, whose labels and :class:`Facts` can be had without touching a sample."""
+    """A set of labelled frames, whose labels and :class:`Facts` can be had without touching a sample.
+
+    ``origin`` is None where no two frames are known to share samples.
+    """
 
     modulations: list[str]
     snrs: list[float]
@@ -55,6 +79,7 @@ class FrameSource(Protocol):
     sample_rate: float | None
     snr_definition: str | None
     frame_length: int
+    origin: Origin | None
     modulation_index: np.ndarray
     snr_index: np.ndarray
 

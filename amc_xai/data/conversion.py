@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from amc_xai.data.contracts import FrameSource
+from amc_xai.data.contracts import FrameSource, Origin
 from amc_xai.data.split_hdf5 import cell_path, write_cell
 from amc_xai.errors import UserError
 from amc_xai.files import replacing
@@ -47,7 +47,10 @@ class SplitStoreWriter:
             "sample_rate": source.sample_rate,
             "snr_definition": source.snr_definition,
         }
-        write_cell(root, modulation, snr, source.read(indices).numpy(), about)
+        origin = source.origin
+        if origin is not None:
+            origin = Origin(origin.recording[indices], origin.start[indices], origin.length)
+        write_cell(root, modulation, snr, source.read(indices).numpy(), about, origin)
 
 
 def labelled_cells(source: FrameSource) -> dict[tuple[int, int], np.ndarray]:

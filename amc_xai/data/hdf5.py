@@ -57,9 +57,10 @@ class Hdf5Frames:
             self.dtype: np.dtype = data.dtype
             self.offset: int | None = data.id.get_offset()
             self.attributes = dict(file.attrs)
+            self.origin = told_origin(file)
         self.mapped = self.offset is not None
         self._rows: np.ndarray | h5py.Dataset | None = None
-        if self.mapped and self.offset + np.prod(self.shape) * self.dtype.itemsize > path.stat().st_size:
+        if self.mapped and self.offset + self.bytes > path.stat().st_size:
             raise UserError(f"dataset.path: {path} is cut short: it ends within X; copy or download it again")
 
     def rows(self) -> np.ndarray | h5py.Dataset:
@@ -70,6 +71,11 @@ class Hdf5Frames:
             else:
                 self._rows = open_hdf5(self.path)["X"]
         return self._rows
+
+    @property
+    def bytes(self) -> int:
+        """What ``X`` takes."""
+        return int(np.prod(self.shape)) * self.dtype.itemsize
 
     def read(self, index: np.ndarray, length: int | None = None) -> np.ndarray:
         """The first ``length`` samples of these rows, (n, length, 2) float32, in the order asked for.
@@ -91,6 +97,16 @@ class Hdf5Frames:
     def __getstate__(self) -> dict:
         # Handles and maps don't travel to a worker process: it opens its own.
         return {**self.__dict__, "_rows": None}
+
+
+def told_origin(file: h5py.File) -> tuple[np.ndarray, np.ndarray] | None:
+    """Recording and first sample of each frame, (n,) int64 each, where a file that we wrote tells them."""
+    told = [file.get("recording"), file.get("start")]
+    for data in told:
+        if not isinstance(data, h5py.Dataset) or data.shape != file["X"].shape[:1] or data.dtype.kind != "i":
+            return None
+    recording, start = (data[:].astype(np.int64) for data in told)
+    return recording, start
 
 
 def check_finite(block: np.ndarray, index: np.ndarray, where: str) -> None:

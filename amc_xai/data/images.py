@@ -41,6 +41,7 @@ class Images:
     """
 
     samples_per_symbol = sample_rate = None
+    origin = None
 
     def __init__(
         self,

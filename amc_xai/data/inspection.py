@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import torch
@@ -21,27 +22,40 @@ AT_ONCE = 1024
 
 @dataclass
 class FrameStatistics:
-    """Per frame (N,): RMS amplitude, strength of the line of the squared signal, all samples finite."""
+    """Per frame (N,): RMS amplitude, strength of the line of the squared signal, all samples finite, digest."""
 
     rms: np.ndarray
     line: np.ndarray
     finite: np.ndarray
+    digest: np.ndarray
 
     @property
     def dead(self) -> np.ndarray:
         """Frames of nothing but zeros."""
         return self.finite & (self.rms == 0)
 
+    @property
+    def copies(self) -> np.ndarray:
+        """Frames that hold the same samples as one before them; those of nothing but zeros are not counted."""
+        told = np.flatnonzero(self.finite & (self.rms > 0))
+        _, first = np.unique(self.digest[told], return_index=True)
+        return np.delete(told, first)
+
 
 def scan(source: FrameSource, chunks: Iterable[np.ndarray]) -> FrameStatistics:
     """Read every frame of ``chunks`` (index arrays that together hold each frame once)."""
     frames = len(source.modulation_index)
-    result = FrameStatistics(np.zeros(frames), np.zeros(frames), np.ones(frames, dtype=bool))
+    result = FrameStatistics(
+        np.zeros(frames), np.zeros(frames), np.ones(frames, dtype=bool), np.zeros(frames, np.uint64)
+    )
     for chunk in chunks:
         for index, iq in read_around_broken(source, chunk):
             if iq is None:
                 result.finite[index] = False
                 continue
+            raw = iq.contiguous().numpy()
+            digests = [blake2b(frame, digest_size=8).digest() for frame in raw]
+            result.digest[index] = np.frombuffer(b"".join(digests), np.uint64)
             z = torch.complex(iq[:, 0].double(), iq[:, 1].double())
             power = z.abs().square().mean(-1)
             line = torch.fft.fft(z.square()).abs().amax(-1) / z.shape[-1]
@@ -79,7 +93,11 @@ def warnings_about(source: FrameSource, statistics: FrameStatistics) -> list[str
     """Sentences on what would spoil a training, if anything."""
     said = []
     broken, dead = np.flatnonzero(~statistics.finite), np.flatnonzero(statistics.dead)
-    for which, what in ((broken, "hold NaN or infinite samples"), (dead, "hold nothing but zeros")):
+    for which, what in (
+        (broken, "hold NaN or infinite samples"),
+        (dead, "hold nothing but zeros"),
+        (statistics.copies, "hold the same samples as one before them"),
+    ):
         if len(which):
             first = ", ".join(str(k) for k in which[:10])
             said.append(f"{len(which)} frames {what}: {first}{', ...' if len(which) > 10 else ''}")

@@ -12,6 +12,7 @@ import torch
 
 from amc_xai.data.array_pickle import load_arrays
 from amc_xai.data.choice import check_count, choose_modulations, choose_snrs
+from amc_xai.data.copies import origin_of_copies
 from amc_xai.data.hdf5 import check_finite
 from amc_xai.errors import UserError
 
@@ -91,6 +92,7 @@ class RadioML2016:
         self.modulation_index = np.concatenate(modulation).astype(np.int64)
         self.snr_index = np.concatenate(snr).astype(np.int64)
         self._iq = np.concatenate(iq)[:, :, : self.frame_length]
+        self.origin = origin_of_copies(len(self._iq), lambda indices, samples: self._iq[indices, :, :samples])
 
     def read(self, indices: np.ndarray) -> torch.Tensor:
         """Frames (n, 2, L) float32 at these positions of the label arrays."""

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from amc_xai.data.choice import check_count, choose_modulations, choose_snrs
+from amc_xai.data.copies import MOST_BYTES, origin_of_copies
 from amc_xai.data.hdf5 import Hdf5Frames, frames_tensor, open_hdf5
 from amc_xai.errors import UserError
 from amc_xai.signal.classes import MODULATIONS, SNRS_RADIOML
@@ -95,6 +96,12 @@ class RadioML2018:
         self._row = (first[:, :, None] + np.arange(taken)).reshape(-1)
         cell = np.repeat(np.arange(first.size), taken)
         self.modulation_index, self.snr_index = np.divmod(cell, len(s))
+        few = self._frames.mapped and self._frames.bytes <= MOST_BYTES
+        self.origin = origin_of_copies(len(cell), self._look) if few else None
+
+    def _look(self, indices: np.ndarray, samples: int | None) -> np.ndarray:
+        """The first samples of these frames as they are stored, (n, samples, 2)."""
+        return self._frames.rows()[self._row[indices], :samples]
 
     def read(self, indices: np.ndarray) -> torch.Tensor:
         """Frames (n, 2, L) float32 at these positions of the label arrays.

@@ -8,8 +8,11 @@ import numpy as np
 import torch
 
 from amc_xai.data.choice import check_count, check_facts, choose_modulations, choose_snrs
+from amc_xai.data.contracts import Origin
+from amc_xai.data.copies import one_for_copies
 from amc_xai.data.hdf5 import check_finite
 from amc_xai.data.recording_files import SUFFIXES, Label, Recording, open_recording
+from amc_xai.data.split import cell_index
 from amc_xai.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -89,13 +92,14 @@ class Recordings:
             keep &= self.snr_index >= 0
         self._keep(np.flatnonzero(keep))
         if frames_per_cell is not None:
-            cell = self.modulation_index * (len(self.snrs) + 1) + self.snr_index
+            cell = cell_index(self.modulation_index, self.snr_index)
             self._keep(np.sort(np.concatenate([np.flatnonzero(cell == c)[:frames_per_cell] for c in set(cell)])))
         if not len(self.start):
             raise UserError(
                 f"dataset.path: {path} gives no frame of {frame_length} samples with the labels asked for; lower"
                 " dataset.frame_length, or set dataset.modulations and dataset.snrs to null"
             )
+        self.origin = Origin(one_for_copies(recordings)[self.file_index], self.start, frame_length)
         self._recordings: list[Recording] | None = recordings
 
     def _cut(self, recording: Recording, hop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

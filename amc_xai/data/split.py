@@ -1,31 +1,42 @@
 """Stratified split by (modulation, SNR), from labels alone."""
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 
+from amc_xai.data.blocks import LEFT_OUT, sharing, split_stretches
+from amc_xai.data.contracts import Origin
+from amc_xai.data.counts import least_frames, nearest_counts, random_keys
 from amc_xai.errors import UserError
+
+log = logging.getLogger(__name__)
 
 PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class Split:
-    """Frame indices (n,) int64 of each part, ascending; the parts share no frame."""
+    """Frame indices (n,) int64 of each part, ascending; the parts share no frame.
+
+    ``gap`` holds those of no part: they share samples with frames of two.
+    """
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+    gap: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def part(self, name: str) -> np.ndarray:
-        """The indices of ``train``, ``validation``, ``test``, or of ``all`` three together.
+        """The indices of ``train``, ``validation``, ``test``, or of ``all`` frames, gaps included.
 
         Raises:
             UserError: for any other name.
         """
         if name == "all":
-            return np.sort(np.concatenate([self.train, self.validation, self.test]))
+            return np.sort(np.concatenate([self.train, self.validation, self.test, self.gap]))
         if name not in PARTS:
             raise UserError(f"task.part must be one of {', '.join(PARTS)}, all, not {name!r}")
         return getattr(self, name)
@@ -42,15 +53,18 @@ def stratified_split(
     snr_index: np.ndarray,
     ratios: Sequence[float] = (0.8, 0.1, 0.1),
     seed: int = 0,
+    origin: Origin | None = None,
 ) -> Split:
     """Split every (modulation, SNR) cell in the same ratios, to the nearest frame.
 
     The place of a frame is drawn from ``seed`` and its position within its cell alone, so that choosing
-    fewer classes or SNRs never moves a frame from one part to another.
+    fewer classes or SNRs never moves a frame from one part to another. Frames that share samples by ``origin``
+    stay together, as :func:`~amc_xai.data.blocks.split_stretches` has it; the log says how many that leaves out.
 
     Args:
         modulation_index, snr_index: labels, (N,) int64 each, -1 = unknown.
         ratios: shares of train, validation and test; 0 leaves a part empty.
+        origin: which samples each frame holds, where frames may share any.
 
     Raises:
         UserError: for bad ratios, or for a cell too small to give each part a frame.
@@ -60,6 +74,9 @@ def stratified_split(
     if frames == 0:
         raise UserError("dataset: there is not one frame to split")
     cell = cell_index(modulation_index, snr_index)
+    if origin is not None and origin.overlaps():
+        known = (modulation_index >= 0) & (snr_index >= 0)
+        return split_overlapping(cell, known, origin, ratios, seed)
     by_cell = np.argsort(cell, kind="stable")
     _, first, size = np.unique(cell[by_cell], return_index=True, return_counts=True)
     position = np.arange(frames) - np.repeat(first, size)
@@ -85,6 +102,32 @@ def stratified_split(
     return split
 
 
+def split_overlapping(cell: np.ndarray, known: np.ndarray, origin: Origin, ratios: np.ndarray, seed: int) -> Split:
+    """The split of frames of which some share samples.
+
+    Raises:
+        UserError: for a cell too small to give each part a frame.
+    """
+    part = split_stretches(cell, known, origin, ratios, seed)
+    split = Split(*(np.flatnonzero(part == k) for k in (0, 1, 2)), np.flatnonzero(part == LEFT_OUT))
+    for c in np.unique(cell):
+        got = np.bincount(part[cell == c] + 1, minlength=4)
+        short = np.flatnonzero((got[1:] == 0) & (ratios > 0))
+        if len(short):
+            raise UserError(
+                f"split.ratios: a (modulation, SNR) cell of {got.sum()} frames, of which {got[0]} are left out "
+                f"because they share samples with others, is too small to give the {PARTS[short[0]]} part its "
+                f"share of {ratios[short[0]]:g}; use longer or more recordings, frames without overlap "
+                "(dataset.hop=null), or other ratios"
+            )
+    if len(split.gap):
+        log.warning(
+            "split: %d of %d frames are in no part, because they share samples with frames of two (overlapping "
+            "or copied frames)", len(split.gap), len(part),
+        )  # fmt: skip
+    return split
+
+
 def check_ratios(ratios: Sequence[float]) -> np.ndarray:
     """Three shares, none negative, with a sum of 1, as an array (3,)."""
     array = np.asarray(ratios, dtype=float)
@@ -96,38 +139,6 @@ def check_ratios(ratios: Sequence[float]) -> np.ndarray:
     return array / array.sum()
 
 
-def nearest_counts(ratios: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Frames of each part (3, K) in cells of ``size`` (K,): the whole numbers nearest to the exact shares.
-
-    Shares are rounded down, and what is left goes to the largest remainders, train before validation before
-    test where they tie (Hamilton's method). Rounding the cumulative shares instead would give a cell of 7
-    frames at 80/10/10 no validation frame.
-    """
-    share = ratios[:, None] * size
-    counts = np.floor(share + 1e-9).astype(np.int64)
-    rank = np.argsort(np.argsort(counts - share, axis=0, kind="stable"), axis=0)
-    return counts + (rank < size - counts.sum(0))
-
-
-def least_frames(ratios: np.ndarray) -> int:
-    """The smallest cell from which on every wanted part gets a frame."""
-    sizes = np.arange(1, 100_000)
-    short = (nearest_counts(ratios, sizes)[ratios > 0] == 0).any(0)
-    return int(sizes[short].max(initial=0)) + 1
-
-
-def random_keys(position: np.ndarray, seed: int) -> np.ndarray:
-    """A 64-bit hash of (position, seed), vectorised (SplitMix64: Steele, Lea and Flood, OOPSLA 2014)."""
-    golden = np.uint64(0x9E3779B97F4A7C15)
-    with np.errstate(over="ignore"):
-        z = (position.astype(np.uint64) + np.uint64(1)) * golden + np.uint64(seed % 2**64) * np.uint64(
-            0xD1342543DE82EF95
-        )
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
 def verify(
     split: Split,
     modulation_index: np.ndarray,
@@ -135,20 +146,30 @@ def verify(
     modulations: Sequence[str],
     snrs: Sequence[float],
     ratios: Sequence[float],
+    origin: Origin | None = None,
 ) -> None:
-    """Check that every part holds every cell in its ratio and that no frame stands in two parts.
+    """Check that every part holds every cell in its ratio and that no frame, or sample, stands in two parts.
 
     Raises:
         UserError: naming the first absent or unbalanced cell, or an overlap.
     """
     seen = np.zeros(len(modulation_index), dtype=np.int8)
-    for name in PARTS:
-        seen[split.part(name)] += 1
+    for name in (*PARTS, "gap"):
+        seen[getattr(split, name)] += 1
     if seen.max(initial=0) > 1:
         raise UserError(f"split: {int((seen > 1).sum())} frames stand in more than one part")
+    if origin is not None and origin.overlaps():
+        key = origin.key()
+        for one, other in combinations(PARTS, 2):
+            both = sharing(key[split.part(one)], np.sort(key[split.part(other)]), origin.length)
+            if both.any():
+                raise UserError(
+                    f"split: {both.sum()} frames of the {one} part share samples with the {other} part"
+                )
     labelled = (modulation_index >= 0) & (snr_index >= 0)
     cell = np.where(labelled, modulation_index * len(snrs) + snr_index, len(modulations) * len(snrs))
     size = np.bincount(cell, minlength=len(modulations) * len(snrs) + 1)[:-1]
+    spare = np.bincount(cell[split.gap], minlength=len(size) + 1)[:-1]
 
     def name_of(index: int) -> str:
         return f"{modulations[index // len(snrs)]} at {snrs[index % len(snrs)]:g} dB"
@@ -158,7 +179,7 @@ def verify(
         absent = np.flatnonzero((count == 0) & (size > 0) & (ratio > 0))
         if len(absent):
             raise UserError(f"split: the {name} part holds no frame of {name_of(absent[0])}")
-        off = np.flatnonzero(np.abs(count - ratio * size) > 1)
+        off = np.flatnonzero(np.abs(count - ratio * size) > 1 + spare)
         if len(off):
             raise UserError(
                 f"split: the {name} part holds {count[off[0]]} of the {size[off[0]]} frames of "

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 
 from amc_xai.data.choice import check_count, check_facts, choose_modulations, choose_snrs
+from amc_xai.data.contracts import Origin
+from amc_xai.data.copies import MOST_BYTES, origin_of_copies
 from amc_xai.data.hdf5 import Hdf5Frames, frames_tensor
 from amc_xai.errors import UserError
 from amc_xai.files import replacing
@@ -26,11 +28,19 @@ def cell_path(root: Path, modulation: str, snr: float) -> Path:
     return root / modulation / f"SNR_{snr:g}" / f"{modulation}_SNR_{snr:g}.h5"
 
 
-def write_cell(root: Path, modulation: str, snr: float, iq: np.ndarray, attributes: dict) -> Path:
-    """Write the frames ``iq`` (n, 2, L) of one cell; the file appears whole or not at all."""
+def write_cell(
+    root: Path, modulation: str, snr: float, iq: np.ndarray, attributes: dict, origin: Origin | None = None
+) -> Path:
+    """Write the frames ``iq`` (n, 2, L) of one cell; the file appears whole or not at all.
+
+    What recording they are from is written beside them, so that frames with common samples stay together.
+    """
     path = cell_path(root, modulation, snr)
     with replacing(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
         file.create_dataset("X", data=np.ascontiguousarray(iq.transpose(0, 2, 1), dtype=np.float32))
+        if origin is not None:
+            file.create_dataset("recording", data=origin.recording)
+            file.create_dataset("start", data=origin.start)
         file.attrs.update({key: value for key, value in attributes.items() if value is not None})
     return path
 
@@ -118,6 +128,7 @@ class SplitHdf5:
         self.sample_rate = self._fact("sample_rate", sample_rate)
         self.snr_definition = self._fact("snr_definition", snr_definition)
         self._starts = np.asarray(starts)
+        self.origin = self._origin()
         self.modulation_index = np.concatenate(modulation).astype(np.int64)
         self.snr_index = np.concatenate(snr).astype(np.int64)
         slow = [file.path for file in self._files if not file.mapped]
@@ -127,6 +138,27 @@ class SplitHdf5:
                 "contiguous ones once with: python -m amc_xai task=convert dataset=split_hdf5 dataset.path=%s "
                 "task.to=FOLDER", len(slow), len(self._files), slow[0].name, path,
             )  # fmt: skip
+
+    def _origin(self) -> Origin | None:
+        """As the files tell it, else by copies among the frames; None in a store too large to look through."""
+        if all(file.origin is not None for file in self._files):
+            frames = np.diff(self._starts)
+            parts = [[told[:n] for told in file.origin] for file, n in zip(self._files, frames, strict=True)]
+            recording, start = (np.concatenate(column) for column in zip(*parts, strict=True))
+            return Origin(recording, start, self.frame_length)
+        if all(file.mapped for file in self._files) and sum(file.bytes for file in self._files) <= MOST_BYTES:
+            return origin_of_copies(int(self._starts[-1]), self._look)
+        return None
+
+    def _look(self, indices: np.ndarray, samples: int | None) -> np.ndarray:
+        """The first samples of these frames as they are stored, (n, samples, 2)."""
+        cell = np.searchsorted(self._starts, indices, side="right") - 1
+        samples = samples or self.frame_length
+        block = np.zeros((len(indices), min(samples, self.frame_length), 2), np.float32)
+        for c in np.unique(cell):
+            here = np.flatnonzero(cell == c)
+            block[here] = self._files[c].rows()[indices[here] - self._starts[c], : block.shape[1]]
+        return block
 
     def _fact(self, name: str, given: float | str | None) -> float | str | None:
         """What the files say, else what was given; neither the files nor the two may contradict each other."""

@@ -48,6 +48,7 @@ class Synthetic:
     """
 
     sample_rate = None
+    origin = None
 
     def __init__(
         self,

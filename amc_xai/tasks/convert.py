@@ -39,6 +39,11 @@ def run(
     if format == "images":
         from amc_xai.tasks.images import PngWriter
 
+        if source.origin is not None and source.origin.overlaps():
+            log.warning(
+                "pictures don't tell which frames share samples, and some of these do: a split of the pictures "
+                "would have such on both sides; convert frames without overlap (dataset.hop=null for recordings)"
+            )
         representation = parts.make["representation"](Facts.of(source))
         writer = PngWriter(representation, parts.make["perturbation"] if perturbed else None, parts.seed)
         stamp |= {"representation": parts.config["representation"]}

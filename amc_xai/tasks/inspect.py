@@ -52,7 +52,8 @@ def run(parts: Parts, name: str = "inspect", needs_checkpoint: bool = False) -> 
         result = {
             "frames": frames, "frame_length": source.frame_length, "snrs": source.snrs, "by_class": rows,
             "frames_by_cell": counts.tolist(), "not_finite": np.flatnonzero(~statistics.finite).tolist(),
-            "dead": np.flatnonzero(statistics.dead).tolist(), "warnings": said,
+            "dead": np.flatnonzero(statistics.dead).tolist(), "copies": statistics.copies.tolist(),
+            "warnings": said,
         }  # fmt: skip
         temporary.write_text(json.dumps(result, indent=1))
     if counts.any():

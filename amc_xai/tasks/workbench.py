@@ -51,7 +51,7 @@ class Workbench:
             modulations, snrs = parts.loaded["modulations"], parts.loaded["snrs"]
             relabel(source, modulations, snrs)
         facts = settle(source, parts.loaded, "resume" if parts.config["resume"] is not None else "checkpoint")
-        split = parts.make["split"](source.modulation_index, source.snr_index)
+        split = parts.make["split"](source.modulation_index, source.snr_index, origin=source.origin)
         verify(
             split,
             source.modulation_index,
@@ -59,6 +59,7 @@ class Workbench:
             modulations,
             snrs,
             parts.config["split"]["ratios"],
+            source.origin,
         )
         classifier = make_classifier(parts, facts, modulations, snrs)
         if parts.loaded is not None:

@@ -60,7 +60,7 @@ class Ramp:
     """A source without torch's threads, so that a test may fork: sample t of frame k is k + t."""
 
     modulations, snrs = [f"M{m}" for m in range(20)], [float(s) for s in range(10)]
-    samples_per_symbol, sample_rate, snr_definition = None, 2.0, "sample"
+    samples_per_symbol, sample_rate, snr_definition, origin = None, 2.0, "sample", None
     modulation_index, snr_index = np.divmod(np.arange(400) // 2, 10)
 
     def read(self, indices):

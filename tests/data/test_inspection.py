@@ -17,12 +17,12 @@ class Wrapped:
     def __init__(self, source: Synthetic):
         self.inner, self.modulations, self.snrs = source, source.modulations, source.snrs
         self.modulation_index, self.snr_index = source.modulation_index, source.snr_index
-        self.broken, self.dead, self.gain = set(), set(), {}
+        self.broken, self.dead, self.gain, self.copy_of = set(), set(), {}, {}
 
     def read(self, indices):
         if self.broken & set(indices.tolist()):
             raise UserError("frame holds NaN")
-        iq = self.inner.read(indices)
+        iq = self.inner.read(np.asarray([self.copy_of.get(i, i) for i in indices.tolist()]))
         for k, i in enumerate(indices.tolist()):
             iq[k] *= 0 if i in self.dead else self.gain.get(self.modulation_index[i], 1)
         return iq
@@ -62,6 +62,13 @@ def test_dead_and_broken_frames_are_each_found(source):
     assert np.flatnonzero(statistics.dead).tolist() == [17]
     assert said[0].startswith("3 frames hold NaN or infinite samples: 3, 40, 41")
     assert said[1].startswith("1 frames hold nothing but zeros: 17")
+
+
+def test_copies_are_each_found_but_for_the_first(source):
+    source.dead, source.copy_of = {1, 2}, {9: 4, 50: 4, 30: 31}
+    statistics, said = told(source)
+    assert statistics.copies.tolist() == [9, 31, 50]
+    assert said[1] == "3 frames hold the same samples as one before them: 9, 31, 50"
 
 
 def test_a_permuted_class_order_is_noticed(source):

@@ -124,3 +124,11 @@ def test_the_caveats_are_said_once(tmp_path, caplog):
         RadioML2016(str(tmp_path / "a.pkl"))
     assert len(caplog.records) == 1
     assert "doubled dB" in caplog.text and "AM-SSB frames hold noise alone" in caplog.text
+
+
+def test_copies_of_frames_are_known(tmp_path):
+    content = cells()
+    for writer, copies in ((lambda c: c, 0), (lambda c: {k: np.repeat(v, 2, 0) for k, v in c.items()}, 44)):
+        (tmp_path / "a.pkl").write_bytes(pickle.dumps(writer(content)))
+        origin = RadioML2016(str(tmp_path / "a.pkl")).origin
+        assert (0 if origin is None else len(origin.recording) - len(np.unique(origin.recording))) == copies

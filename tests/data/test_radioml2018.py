@@ -161,3 +161,12 @@ def test_absent_file_and_folder(tmp_path):
     (tmp_path / "text.hdf5").write_text("no")
     with pytest.raises(UserError, match="not a readable HDF5 file"):
         RadioML2018(str(tmp_path / "text.hdf5"))
+
+
+def test_copies_of_frames_are_known(file):
+    assert RadioML2018(str(file)).origin is None
+    with h5py.File(file, "r+") as written:
+        written["X"][1::2] = written["X"][::2]
+    origin = RadioML2018(str(file), snrs=[0, 30]).origin
+    assert np.array_equal(origin.recording[1::2], origin.recording[::2]) and origin.overlaps()
+    assert len(set(origin.recording.tolist())) == len(origin.recording) // 2

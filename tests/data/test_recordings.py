@@ -192,3 +192,23 @@ def test_bad_input_is_named(tmp_path):
     broken.tofile(tmp_path / "n.cf32")
     with pytest.raises(UserError, match=r"frame 50 of .*n\.cf32 \(named by its first sample\) holds NaN"):
         Recordings(str(tmp_path / "n.cf32"), 50, sample_rate=1).read(np.array([0, 1]))
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_frames_per_cell_takes_the_first_of_each_class_at_each_snr_and_of_each_without(tmp_path, most):
+    """By brute force, over all pairs of labels that are there, unknown ones included."""
+    cells = [(m, s) for m in ("BPSK", "QPSK", "8PSK", "") for s in ("0", "10", "20", "")]
+    rng = np.random.default_rng(0)
+    order = rng.permutation(np.repeat(np.arange(len(cells)), 3))
+    rng.standard_normal((len(order) * 8, 2), np.float32).tofile(tmp_path / "r.cf32")
+    rows = [f"r,{8 * k},{8 * k + 8},{cells[c][0]},{cells[c][1]}" for k, c in enumerate(order)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,start,stop,modulation,snr", *rows]))
+    source = Recordings(
+        str(tmp_path / "r.cf32"), 8, sample_rate=1, labels=str(tmp_path / "labels.csv"), frames_per_cell=most
+    )
+    expected = sorted(8 * k for c in range(len(cells)) for k in np.flatnonzero(order == c)[:most])
+    assert source.start.tolist() == expected
+    for k, start in enumerate(source.start // 8):
+        m, s = cells[order[start]]
+        assert [*source.modulations, ""][source.modulation_index[k]] == m
+        assert [*source.snrs, None][source.snr_index[k]] == (float(s) if s else None)

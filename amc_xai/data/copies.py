@@ -1,0 +1,72 @@
+"""Frames and recordings that are copies of others, found without reading all samples."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+
+import numpy as np
+
+from amc_xai.data.contracts import Origin
+from amc_xai.data.recording_files import Recording
+
+log = logging.getLogger(__name__)
+LOOK = 1024  # samples of each of the three stretches that recordings are compared by
+HEAD = 8  # samples that frames are compared by first
+# Sources of more bytes are not looked through: their samples would have to be read for nothing else.
+MOST_BYTES = 1_000_000_000
+AT_ONCE = 1024
+
+
+def one_for_copies(recordings: Sequence[Recording]) -> np.ndarray:
+    """A number for each recording (n,), the same for those that hold the same samples; the log names them."""
+    found: dict[tuple, int] = {}
+    number = np.arange(len(recordings))
+    lengths = Counter(len(recording) for recording in recordings)
+    for k, recording in enumerate(recordings):
+        if lengths[len(recording)] > 1:
+            places = np.linspace(0, max(0, len(recording) - LOOK), 3, dtype=int)
+            looks = [recording.read(place, LOOK) for place in places]
+            # One silence is like another.
+            if any(look.any() for look in looks):
+                number[k] = found.setdefault((len(recording), *(look.tobytes() for look in looks)), k)
+    for k in np.flatnonzero(number != np.arange(len(number))):
+        log.warning(
+            "%s holds the same samples as %s; their frames stay together in the split",
+            recordings[k].path, recordings[number[k]].path,
+        )  # fmt: skip
+    return number
+
+
+def origin_of_copies(frames: int, look: Callable[[np.ndarray, int | None], np.ndarray]) -> Origin | None:
+    """Which of ``frames`` frames hold the same samples as another; None if none does. The log says how many.
+
+    ``look(indices, samples)`` gives the first samples of these frames, (n, ...); of ``samples`` None all.
+    """
+    heads = look(np.arange(frames), HEAD)
+    heads = np.ascontiguousarray(heads).reshape(frames, -1).view(np.uint8)
+    _, group, size = np.unique(rows_as_items(heads), return_inverse=True, return_counts=True)
+    alike = np.flatnonzero(size[group] > 1)
+    if not len(alike):
+        return None
+    digests = bytearray()
+    for begin in range(0, len(alike), AT_ONCE):
+        for frame in look(alike[begin : begin + AT_ONCE], None):
+            digests += blake2b(frame.tobytes(), digest_size=16).digest()
+    digest = np.frombuffer(digests, np.uint8).reshape(-1, 16)
+    _, first, same = np.unique(rows_as_items(digest), return_index=True, return_inverse=True)
+    one = np.arange(frames)
+    one[alike] = alike[first[same]]
+    copies = np.flatnonzero(one != np.arange(frames))
+    if not len(copies):
+        return None
+    log.warning(
+        "%d of %d frames hold the same samples as another (such as frame %d as frame %d); copies stay together in "
+        "the split", len(copies), frames, copies[0], one[copies[0]],
+    )  # fmt: skip
+    return Origin(one, np.zeros(frames, np.int64), 1)
+
+
+def rows_as_items(rows: np.ndarray) -> np.ndarray:
+    """Each row of bytes (n, k) as one value (n,), which can be sorted."""
+    return np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1])))[:, 0]
