@@ -3,35 +3,14 @@
 Symbols come from the blind synchronisation that the image representation uses as well.
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
 
-from amc_xai.representation.synchronisation import matched_filter, recover_carrier, sample_at, symbol_timing
+from amc_xai.representation.constellation import normalise_power
+from amc_xai.representation.synchronisation import band_es_n0, recover_carrier, synchronise
 from amc_xai.signal.classes import LINEAR
 from amc_xai.signal.constellations import constellation
-
-BAND_EDGE = 1.2  # cycles a symbol: beyond it lies noise alone
-
-
-def noise_power(iq: torch.Tensor, samples_per_symbol: float) -> torch.Tensor:
-    """Noise power a sample (B,) from the spectrum outside the band, frames complex (B, L).
-
-    A Hann window keeps what a frame's ends spill over the spectrum below the noise.
-    """
-    length = iq.shape[-1]
-    window = torch.hann_window(length, periodic=True, device=iq.device)
-    spectrum = torch.fft.fft(iq * window).abs().square() / window.square().sum()
-    outside = torch.fft.fftfreq(length, device=iq.device).abs() > BAND_EDGE / samples_per_symbol
-    return spectrum[:, outside].mean(1)
-
-
-def out_of_band_snr(iq: torch.Tensor, samples_per_symbol: float) -> torch.Tensor:
-    """Es/N0 in dB (B,): noise from outside the band, signal from what is left of the frame's power."""
-    noise = noise_power(iq, samples_per_symbol)
-    signal = (iq.abs().square().mean(1) - noise).clamp(min=1e-3 * noise)
-    return 10 * (signal * samples_per_symbol / noise).log10()
 
 
 def m2m4_snr(symbols: torch.Tensor, kurtosis: float = 1.0) -> torch.Tensor:
@@ -46,13 +25,6 @@ def m2m4_snr(symbols: torch.Tensor, kurtosis: float = 1.0) -> torch.Tensor:
     signal = ((2 * second.square() - fourth) / (2 - kurtosis)).clamp(min=0).sqrt()
     signal = torch.minimum(torch.maximum(signal, 1e-3 * second), (1 - 1e-4) * second)
     return 10 * (signal / (second - signal)).log10()
-
-
-def blind_symbols(iq: torch.Tensor, samples_per_symbol: float, roll_off: float = 0.25) -> torch.Tensor:
-    """Symbols (B, K) at the instants that square timing recovery finds; the noise in them is that of a sample."""
-    filtered = matched_filter(iq, samples_per_symbol, roll_off)
-    count = max(1, math.floor(iq.shape[-1] / samples_per_symbol) - 1)
-    return sample_at(filtered, symbol_timing(filtered, samples_per_symbol), samples_per_symbol, count)
 
 
 def cumulants(symbols: torch.Tensor, noise: torch.Tensor | float = 0.0) -> torch.Tensor:
@@ -90,16 +62,21 @@ def anchor_decisions(
     es_n0_db: the grid of SNRs as Es/N0; the nearest one is taken. Needs a band wider than the signal: above 2.4
     samples a symbol.
     """
-    frame = torch.complex(iq[:, 0], iq[:, 1])
-    symbols = blind_symbols(frame, samples_per_symbol)
+    found = synchronise(normalised(iq), samples_per_symbol)
     grid = torch.tensor([float(snr) for snr in es_n0_db], device=iq.device)
 
     def nearest(estimate: torch.Tensor) -> torch.Tensor:
         return (estimate[:, None] - grid).abs().argmin(1)
 
-    found = cumulants(recover_carrier(symbols), noise_power(frame, samples_per_symbol))
+    moments = cumulants(recover_carrier(found.symbols), found.symbol_noise[:, 0])
     return {
-        "cumulants": nearest_cumulants(found, modulations),
-        "out_of_band": nearest(out_of_band_snr(frame, samples_per_symbol)),
-        "m2m4": nearest(m2m4_snr(symbols)),
+        "cumulants": nearest_cumulants(moments, modulations),
+        "out_of_band": nearest(10 * band_es_n0(found.frame, found.bin_noise)[:, 0].log10()),
+        "m2m4": nearest(m2m4_snr(found.symbols)),
     }
+
+
+def normalised(iq: torch.Tensor) -> torch.Tensor:
+    """Frames (B, 2, L) as complex (B, L) of unit mean power."""
+    iq = normalise_power(iq)
+    return torch.complex(iq[:, 0], iq[:, 1])

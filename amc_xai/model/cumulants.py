@@ -5,7 +5,7 @@ from torch import nn
 
 from amc_xai.errors import UserError
 from amc_xai.model.sequence import sequence_shape
-from amc_xai.representation.synchronisation import matched_filter, symbols
+from amc_xai.representation.synchronisation import Receiver, synchronise
 
 # C_pq: order p, of which q factors are conjugated.
 NAMES = ("C20", "C21", "C40", "C41", "C42", "C60", "C61", "C62", "C63")
@@ -59,7 +59,7 @@ class Cumulants(nn.Module):
     """
 
     accepts = "sequence"
-    version = 1
+    version = 2
 
     def __init__(
         self,
@@ -91,8 +91,10 @@ class Cumulants(nn.Module):
             samples = torch.complex(x[:, 0], x[:, 1])
             sets = [samples]
             if self.samples_per_symbol is not None:
-                filtered = matched_filter(samples, self.samples_per_symbol, self.roll_off)
-                sets.append(symbols(filtered, self.samples_per_symbol))
+                receiver = Receiver((f"rrc_{self.roll_off:g}",))
+                power = samples.abs().square().mean(1, keepdim=True)
+                unit = samples * torch.where(power > 0, power, 1).rsqrt()
+                sets.append(synchronise(unit, self.samples_per_symbol, receiver).symbols)
             exponent = 2 / torch.tensor(ORDERS, device=x.device)
             found = [cumulants(z).abs() ** exponent for z in sets]
             return torch.cat([torch.cat([f[:, :1], f[:, 2:]], -1) for f in found], -1)

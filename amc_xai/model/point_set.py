@@ -21,6 +21,8 @@ class PointSet(nn.Module):
       functions of position, which a perceptron of plain coordinates learns late (Tancik et al., "Fourier features
       let networks learn high frequency functions in low dimensional domains", NeurIPS 2020).
     - Block: h + Linear(ReLU(Linear(u) + Linear(mean over points of u))), u = LayerNorm(h).
+    - Padding: where frames hold different numbers of points, shorter ones end in points of zeros in all channels.
+      Those count nowhere, so that a frame's features don't hang on the length of its neighbours.
     - Pooling: mean, variance and largest value over the points, then a dense layer.
 
     Args:
@@ -68,12 +70,27 @@ class PointSet(nn.Module):
         points = x.transpose(1, 2)
         turns = (points[..., None] * self.frequencies).flatten(2)
         h = self.first(torch.cat([points, turns.sin(), turns.cos()], -1))
+        share = shares(points)
         for block in self.blocks:
-            h = block(h)
+            h = block(h, share)
         h = self.norm(h)
-        mean = h.mean(1)
-        variance = (h - mean[:, None]).square().mean(1)
-        return self.last(torch.cat([mean, variance, h.amax(1)], -1))
+        mean = common(h, share)
+        variance = common((h - mean[:, None]).square(), share)
+        largest = h.masked_fill(share[..., None] == 0, -math.inf).amax(1)
+        return self.last(torch.cat([mean, variance, largest], -1))
+
+
+def shares(points: torch.Tensor) -> torch.Tensor:
+    """What each point (B, K, C) counts in a mean, float (B, K): alike, and nothing for padding; a frame of nothing
+    but zeros is silence, and all of its points count."""
+    real = (points != 0).any(-1)
+    real = real | ~real.any(1, keepdim=True)
+    return real / real.sum(1, keepdim=True)
+
+
+def common(h: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Mean (B, W) over the points of h (B, K, W), by their ``shares`` (B, K)."""
+    return (share.to(h.dtype)[:, None] @ h)[:, 0]
 
 
 class _Block(nn.Module):
@@ -86,6 +103,6 @@ class _Block(nn.Module):
         self.common = nn.Linear(width, hidden, bias=False)
         self.out = nn.Linear(hidden, width)
 
-    def forward(self, h: torch.Tensor) -> torch.Tensor:
+    def forward(self, h: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
         u = self.norm(h)
-        return h + self.out(torch.relu(self.own(u) + self.common(u.mean(1))[:, None]))
+        return h + self.out(torch.relu(self.own(u) + self.common(common(u, share))[:, None]))

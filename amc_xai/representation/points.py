@@ -1,6 +1,5 @@
 """The constellation as points instead of a picture: the symbols of a frame, after blind synchronisation."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -10,16 +9,23 @@ from amc_xai.data.contracts import Facts
 from amc_xai.errors import UserError
 from amc_xai.representation.constellation import normalise_power
 from amc_xai.representation.synchronisation import (
-    band_has_outside,
+    PULSES,
+    Powers,
+    Receiver,
+    Synchronised,
+    band_es_n0,
+    carrier_of,
     check_blind,
-    find_carrier,
-    matched_filter,
-    outside_band,
-    sample_at,
+    inside_noise,
+    pulse_spectrum,
+    rates_of,
+    shared_grids,
     staggered_carrier,
-    symbol_timing,
-    turned_power,
+    symbol_count,
+    symbol_counts,
+    synchronise,
 )
+from amc_xai.representation.synchronisation.spectrum import LEAST_SAMPLES_PER_SYMBOL, Spectrum
 
 # Order and weight of the power that each of these takes the carrier out by.
 RECOVERY = {
@@ -28,14 +34,26 @@ RECOVERY = {
     "recovered_outer": (4, 12),
     "recovered_8": (8, 4),
     "recovered_16": (16, 4),
+    "recovered_12": (12, 2),
+    "recovered_cross": (12, 8),
+    "recovered_20": (20, 2),
+    "recovered_32": (32, 4),
+    "recovered_48": (48, 8),
 }
-GROUPS = (*RECOVERY, "staggered", "differential", "amplitude", "noise")
+NOISE = ("noise", "noise_inside", "noise_difference")
+GROUPS = (*RECOVERY, "staggered", "differential", "amplitude", *NOISE, "dc", "receiver", "valid")
+DEFAULT_GROUPS = (
+    *("recovered_2", "recovered", "recovered_outer", "recovered_8", "recovered_16"),
+    *("staggered", "differential", "amplitude", *NOISE, "dc"),
+)
 # The signal's power is estimated as what the noise leaves; of symbols that hold noise alone, this share counts.
 LEAST_SIGNAL = 0.05
-# Share of a frame over which its beginning and its end fade before the noise is measured.
-TAPER = 0.05
-# Es/N0 of 15 dB becomes 0 and 10 dB more are 1; above 45 dB nothing more is told.
-MIDDLE_DB, SPAN_DB, HIGHEST = 15.0, 10.0, 3.0
+# Es/N0 of 15 dB becomes 0 and 10 dB more are 1; above 90 dB nothing more is told.
+MIDDLE_DB, SPAN_DB, HIGHEST = 15.0, 10.0, 7.5
+# DC of -20 dB, over the signal's power, becomes 0; below -60 dB nothing more is told.
+MIDDLE_DC_DB, LEAST_DC_DB = -20.0, -60.0
+# OQPSK's own pulse is not chosen: pairs of bins a symbol rate apart tell nothing of it.
+STAGGERED_PULSE = "rrc_0.25"
 
 
 class Points(nn.Module):
@@ -45,100 +63,112 @@ class Points(nn.Module):
       offset and phase taken out by the second, fourth, eighth and sixteenth power, and the strength of the line
       that told them, the same at each symbol.
     - ``recovered_outer``: by the fourth power of the outermost points, which finds the carrier of dense QAM.
+    - ``recovered_12``, ``recovered_20``, ``recovered_32``, ``recovered_48``: by the powers that hold a line for
+      16APSK (from 16 dB up), 64APSK (20 dB), 32PSK and 128APSK (28 dB); ``recovered_cross``: by the twelfth, of
+      the outer points, for cross QAM.
     - ``staggered``: as OQPSK sends them, with timing and carrier of their own: I and Q at the symbol instants and
       half a symbol later, and the strength of the lines that told them.
     - ``differential``: s[n] s*[n-1] with the square root of its magnitude: phase drops out.
     - ``amplitude``: of each symbol.
-    - ``noise``: Es/N0 by the power outside the signal's band, the same at each symbol: (dB - 15) / 10.
+    - ``noise``: Es/N0 by the power outside the signal's band, (dB - 15) / 10; whether it could be told, 1 or 0
+      (with few samples a symbol or a short frame nothing lies outside, and Es/N0 is then 0); and how uneven that
+      power is, in 10 dB.
+    - ``noise_inside``: Es/N0 by how the symbols scatter, 0 to 40 dB, and whether it could be told, in the same
+      way.
+    - ``noise_difference``: outside less inside, in 10 dB, 0 where either is not told: a filtered recording does
+      not look like a clean one.
+    - ``dc``: its power over the signal's, (dB + 20) / 10: receivers have some, and unipolar ASK and AM much.
+    - ``receiver``: strength of the timing line, whether the pulse is no root-raised cosine, and how sure that is.
+    - ``valid``: 1 at symbols of the frame.
 
-    Symbols are scaled to unit power of the signal, without the noise where it can be told (``noise`` is among the
-    groups), so that the ideal points stand still as the noise grows.
+    The noise, DC and receiver channels are the same at each symbol. Symbols are scaled to unit power of the
+    signal, without the noise where it can be told (``noise`` is among the groups), so that the ideal points stand
+    still as the noise grows. Where frames hold different numbers of symbols, shorter ones end in points of zeros
+    in all channels, which ``backbone=point_set`` leaves out.
 
     Args:
-        facts: of the frames: samples a symbol, 2 or more; up to 2.4 the band has no outside, and
-            ``noise`` can't be read.
+        facts: of the frames: samples a symbol, 2 or more; estimated frame by frame where not known.
         groups: which of these, in this order.
-        roll_off: of the matched filter.
-        carrier_reach: largest carrier offset that is looked for, in cycles a symbol.
+        pulses: that the receive filter of each frame is chosen among: ``rrc_R`` and ``rc_R`` (root-raised and
+            raised cosine of roll-off R: the latter leaves frames alone that come filtered), ``rectangular``; or
+            ``none`` alone.
+        carrier_reach: largest carrier offset that is looked for, in cycles a symbol, up to 0.4.
+        dc: ``keep``, or ``remove``: fitted together with the symbols and taken out.
 
     Raises:
-        UserError: for samples a symbol that aren't known, an unknown group, or noise without a band for it.
+        UserError: for less than 2 samples a symbol, an unknown group, pulse or dc, or too far a reach.
     """
 
-    version = 1
+    version = 2
 
     def __init__(
         self,
         facts: Facts,
-        groups: Sequence[str] = GROUPS,
-        roll_off: float = 0.25,
+        groups: Sequence[str] = DEFAULT_GROUPS,
+        pulses: Sequence[str] = PULSES,
         carrier_reach: float = 0.003,
+        dc: str = "keep",
     ):
         super().__init__()
         unknown = [g for g in groups if g not in GROUPS]
         if unknown or not groups or len(set(groups)) < len(groups):
             wrong = f"there is no group {unknown[0]!r}" if unknown else "name each group once, and at least one"
             raise UserError(f"representation.groups: {wrong}; choose from {', '.join(GROUPS)}")
-        samples_per_symbol = check_blind(facts, carrier_reach)
-        if "noise" in groups and not band_has_outside(samples_per_symbol):
-            raise UserError(
-                f"representation.groups: at {samples_per_symbol:g} samples a symbol the signal fills the band, so "
-                "noise can't be told; leave it out"
-            )
+        self.receiver = Receiver(tuple(pulses), carrier_reach, dc)
+        self.samples_per_symbol = check_blind(facts)
         self.groups = tuple(groups)
-        self.samples_per_symbol = samples_per_symbol
-        self.roll_off = roll_off
-        self.carrier_reach = carrier_reach
         self.channels = tuple(name for group in self.groups for name in _names(group))
 
     def output_shape(self, frame_length: int) -> tuple[int, int]:
-        """(C, K) of the sequences of frames of ``frame_length`` samples."""
-        return len(self.channels), self._count(frame_length)
+        """(C, K) of the sequences of frames of ``frame_length`` samples; the largest K where it differs."""
+        return len(self.channels), symbol_count(frame_length, self.samples_per_symbol or LEAST_SAMPLES_PER_SYMBOL)
 
-    def _count(self, frame_length: int) -> int:
-        return max(1, int(frame_length // self.samples_per_symbol) - 1)
-
-    def forward(self, iq: torch.Tensor) -> torch.Tensor:
+    def forward(self, iq: torch.Tensor, samples_per_symbol: torch.Tensor | None = None) -> torch.Tensor:
+        """Sequences of frames (B, 2, L); ``samples_per_symbol`` (B,) where they differ from frame to frame."""
         iq = normalise_power(iq)
         frame = torch.complex(iq[:, 0], iq[:, 1])
-        filtered = matched_filter(frame, self.samples_per_symbol, self.roll_off)
-        count = self._count(frame.shape[-1])
-        z = sample_at(filtered, symbol_timing(filtered, self.samples_per_symbol), self.samples_per_symbol, count)
-        signal = power = z.abs().square().mean(-1, keepdim=True)
-        noise = None
-        if "noise" in self.groups:
-            # The filter's energy is 1: white noise keeps its power a sample.
-            noise = self._noise(frame)
-            signal = torch.maximum(power - noise, LEAST_SIGNAL * power)
-        scale = torch.where(signal > 0, signal, 1).rsqrt()
-        z, filtered = z * scale, filtered * scale
-        found = [part for group in self.groups for part in self._group(group, z, filtered, signal, noise)]
-        return torch.stack([part.expand_as(z.real) for part in found], 1)
-
-    def _noise(self, frame: torch.Tensor) -> torch.Tensor:
-        """Variance (B, 1) of the noise in a sample, by the spectrum beyond the signal's band."""
+        rates = rates_of(frame, self.samples_per_symbol, samples_per_symbol)
+        if rates is None:
+            return self._points(synchronise(frame, self.samples_per_symbol, self.receiver))
         length = frame.shape[-1]
-        outside = outside_band(length, self.samples_per_symbol, frame.device)
-        # A frame's hard ends would spill the signal over the whole band, which at 30 dB is half a dB of noise.
-        ends = (torch.arange(length, device=frame.device) + 0.5) / (TAPER * length)
-        taper = torch.sin(math.pi / 2 * torch.minimum(ends, ends.flip(0)).clamp(max=1)).square()
-        spectrum = torch.fft.fft(frame * taper, norm="ortho")[:, outside]
-        return spectrum.abs().square().mean(-1, keepdim=True) / taper.square().mean()
+        points = iq.new_zeros(len(iq), len(self.channels), int(symbol_counts(length, rates).max()))
+        for rows, periods in shared_grids(length, rates):
+            found = self._points(synchronise(frame[rows], rates[rows], self.receiver, periods))
+            count = min(found.shape[-1], points.shape[-1])
+            points[rows, :, :count] = found[..., :count]
+        return points
+
+    def _points(self, found: Synchronised) -> torch.Tensor:
+        count = found.symbols.shape[-1] if found.valid is None else found.valid.sum(1, keepdim=True)
+        signal = power = _power(found.symbols).sum(-1, keepdim=True) / count
+        if "noise" in self.groups:
+            signal = torch.maximum(power - found.symbol_noise, LEAST_SIGNAL * power)
+        scale = torch.where(signal > 0, signal, 1).rsqrt()
+        z = found.symbols * scale
+        powers = Powers(z)
+        told = self._told(found, z, powers, signal)
+        channels = [
+            part.expand_as(z.real)
+            for group in self.groups
+            for part in (told[group] if group in told else self._group(group, z, powers, found, scale))
+        ]
+        points = torch.stack(channels, 1)
+        return points if found.valid is None else points * found.valid[:, None]
 
     def _group(
-        self, group: str, z: torch.Tensor, filtered: torch.Tensor, signal: torch.Tensor, noise: torch.Tensor | None
+        self, group: str, z: torch.Tensor, powers: Powers, found: Synchronised, scale: torch.Tensor
     ) -> list[torch.Tensor]:
-        """The channels of one group, real (B, K) or (B, 1)."""
+        """The channels of one group that differ from symbol to symbol, real (B, K) or (B, 1)."""
         if group in RECOVERY:
             order, weight = RECOVERY[group]
-            carrier = find_carrier(turned_power(z, order, weight), order, self.carrier_reach)
+            carrier = carrier_of(powers, order, weight, self.receiver.fine_reach(order))
             symbols = carrier.removed(z)
             return [symbols.real, symbols.imag, carrier.strength]
         if group == "staggered":
-            sps, count = self.samples_per_symbol, z.shape[-1]
-            first, carrier = staggered_carrier(filtered, sps, self.carrier_reach)
-            symbols = carrier.removed(sample_at(filtered, first, sps, count))
-            late = carrier.removed(sample_at(filtered, first + sps / 2, sps, count), delay=0.5)
+            filtered = self._staggered(found)
+            first, carrier = staggered_carrier(filtered, self.receiver.fine_reach(2))
+            symbols = carrier.removed(filtered.at(first) * scale)[:, found.inner]
+            late = carrier.removed(filtered.at(first + 0.5) * scale, delay=0.5)[:, found.inner]
             return [symbols.real, symbols.imag, late.real, late.imag, carrier.strength]
         if group == "differential":
             product = z[:, 1:] * z[:, :-1].conj()
@@ -148,16 +178,59 @@ class Points(nn.Module):
             product = torch.cat([product[:, :1], product], 1) if product.shape[1] else torch.zeros_like(z)
             return [product.real, product.imag]
         if group == "amplitude":
-            return [z.abs()]
-        ratio = 10 * torch.log10(signal.clamp(min=1e-12) / noise.clamp(min=1e-12))
-        return [((ratio - MIDDLE_DB) / SPAN_DB).clamp(max=HIGHEST)]
+            return [powers.magnitude]
+        return [torch.ones_like(z.real)]
+
+    def _staggered(self, found: Synchronised) -> Spectrum:
+        """The frame after the receive filter of OQPSK, from its first sample on."""
+        pulses = self.receiver.pulses
+        bins = found.frame.bins
+        periods = found.frame.periods
+        frequency = torch.arange(1 - periods, periods, device=bins.device) / periods
+        shape = pulse_spectrum(pulses[0] if len(pulses) == 1 else STAGGERED_PULSE, frequency)
+        return Spectrum(bins * shape, periods)
+
+    def _told(
+        self, found: Synchronised, z: torch.Tensor, powers: Powers, signal: torch.Tensor
+    ) -> dict[str, list[torch.Tensor]]:
+        """The channels of groups that are the same at each symbol, (B, 1)."""
+        told = {}
+        if set(NOISE) & set(self.groups):
+            outside = 10 * torch.log10(band_es_n0(found.frame, found.bin_noise).clamp(min=1e-12, max=1e12))
+            is_told = found.outside.told
+            told["noise"] = [_scaled(outside, is_told), is_told.float(), (found.outside.unevenness / SPAN_DB)]
+            if {"noise_inside", "noise_difference"} & set(self.groups):
+                highest = torch.where(is_told, outside + 6, 100)
+                recovered = carrier_of(powers, 4, 4, self.receiver.fine_reach(4)).removed(z)
+                inside = inside_noise(z, recovered, highest, found.valid)
+                told["noise_inside"] = [_scaled(inside.es_n0_db, inside.told), inside.told.float()]
+                difference = (outside.clamp(max=45) - inside.es_n0_db) / SPAN_DB
+                told["noise_difference"] = [torch.where(is_told & inside.told, difference, 0)]
+        if "dc" in self.groups:
+            level = 10 * torch.log10(_power(found.dc) / signal.clamp(min=1e-20) + 1e-9)
+            told["dc"] = [(level.clamp(min=LEAST_DC_DB) - MIDDLE_DC_DB) / SPAN_DB]
+        if "receiver" in self.groups:
+            roots = torch.tensor([p.startswith("rrc") for p in self.receiver.pulses], device=signal.device)
+            sure = torch.tanh(found.margin / 4)[:, None]
+            told["receiver"] = [found.line[:, None], (~roots[found.pulse]).float()[:, None], sure]
+        return told
+
+
+def _scaled(es_n0_db: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+    return torch.where(told, ((es_n0_db - MIDDLE_DB) / SPAN_DB).clamp(max=HIGHEST), 0)
+
+
+def _power(z: torch.Tensor) -> torch.Tensor:
+    return z.real.square() + z.imag.square()
 
 
 def _names(group: str) -> tuple[str, ...]:
     if group in RECOVERY:
         return f"{group} I", f"{group} Q", f"{group} line"
-    if group == "staggered":
-        return "staggered I", "staggered Q", "staggered late I", "staggered late Q", "staggered line"
-    if group == "differential":
-        return "differential I", "differential Q"
-    return (group,)
+    return {
+        "staggered": ("staggered I", "staggered Q", "staggered late I", "staggered late Q", "staggered line"),
+        "differential": ("differential I", "differential Q"),
+        "noise": ("noise", "noise told", "noise unevenness"),
+        "noise_inside": ("noise_inside", "noise_inside told"),
+        "receiver": ("receiver line", "receiver other pulse", "receiver sure"),
+    }.get(group, (group,))

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from amc_xai.data import Synthetic
-from amc_xai.limits.anchors import anchor_decisions, cumulants, m2m4_snr, nearest_cumulants, noise_power
+from amc_xai.limits.anchors import anchor_decisions, cumulants, m2m4_snr, nearest_cumulants
 from amc_xai.signal import DIGITAL_17, constellation
 
 
@@ -42,19 +42,12 @@ def test_m2m4_is_exact_on_exact_moments():
     assert float(m2m4_snr(sent + noise)) == pytest.approx(7.0, abs=0.05)
 
 
-def test_noise_power_is_read_beside_a_strong_signal():
-    source = Synthetic(["16QAM"], [30], frames_per_cell=64, seed=3)
-    iq = source.read(np.arange(64))
-    found = noise_power(torch.complex(iq[:, 0], iq[:, 1]), 8.0)
-    assert float(found.mean()) == pytest.approx(8e-3, rel=0.03)
-
-
 def test_out_of_band_estimator_reaches_its_published_share():
-    """92.5 % of the frames of 17 classes x 0..30 dB in the right 2 dB class, 98 % and more from 10 dB up."""
+    """98 % of the frames of 17 classes x 0..30 dB in the right 2 dB class, all but a few from 6 dB up."""
     snrs = list(range(0, 31, 2))
     source = Synthetic(list(DIGITAL_17), snrs, frames_per_cell=4, seed=5)
     everything = np.arange(len(source.snr_index))
     found = anchor_decisions(source.read(everything), source.modulations, snrs, 8.0)["out_of_band"].numpy()
     right = found == source.snr_index
-    assert right.mean() == pytest.approx(0.925, abs=0.03)
-    assert right[source.snr_index >= 5].mean() >= 0.97
+    assert right.mean() == pytest.approx(0.98, abs=0.012)
+    assert right[source.snr_index >= 5].mean() >= 0.99

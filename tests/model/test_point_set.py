@@ -45,6 +45,17 @@ def test_a_frame_of_any_number_of_points_is_taken(network):
     torch.testing.assert_close(network(torch.cat([x, x], 2)), network(x))
 
 
+def test_points_of_zeros_are_padding(network):
+    x = torch.randn(2, 3, 11)
+    x[1, :, 7:] = 0
+    alone = network(x[1:, :, :7])
+    torch.testing.assert_close(network(x)[1:], alone)
+    torch.testing.assert_close(network(torch.cat([x, torch.zeros(2, 3, 5)], 2)), network(x))
+    # Silence is a frame too.
+    assert network(torch.zeros(1, 3, 4)).isfinite().all()
+    torch.testing.assert_close(network(torch.zeros(1, 3, 4)), network(torch.zeros(1, 3, 9)))
+
+
 def test_what_it_cannot_take():
     with pytest.raises(
         UserError, match=r"backbone: point_set takes sequences, .*\(1, 64, 64\); .*representation=points$"

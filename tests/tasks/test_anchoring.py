@@ -57,20 +57,21 @@ def counted(source, indices, es_n0_db):
 
 def test_a_run_leaves_what_the_methods_reach_on_its_own_test_frames(tmp_path, monkeypatch):
     monkeypatch.setattr(anchoring, "BATCH", 5)  # more than one batch, and a last one that isn't full
-    bench = Workbench.build(parts_of(tmp_path / "run"))
+    near = "dataset.snrs=[1,0]"
+    bench = Workbench.build(parts_of(tmp_path / "run", near))
     assert len(bench.split.test) == 36
     testing.test(bench, bench.split.test)
     rows = read_anchors(tmp_path / "run" / "anchors.csv")
     expected = counted(bench.source, bench.split.test, bench.source.snrs)
     assert {(row["snr"], row["method"]) for row in rows} == set(expected)
-    assert expected[2.0, "cumulants"] != expected[2.0, "cumulants_and_out_of_band"]  # so near, SNRs are mistaken
+    assert expected[1.0, "cumulants"] != expected[1.0, "cumulants_and_out_of_band"]  # so near, SNRs are mistaken
     for row in rows:
         frames, right = expected[row["snr"], row["method"]]
         low, high = wilson(right, frames)
         assert row["frames"] == frames
         expected_shares = [right / frames, float(low), float(high)]
         assert [row["accuracy"], row["low"], row["high"]] == pytest.approx(expected_shares, abs=1e-5)
-    limits_task.run(parts_of(tmp_path / "limits", "task=limits"), frames_per_cell=5)
+    limits_task.run(parts_of(tmp_path / "limits", "task=limits", near), frames_per_cell=5)
     own, other = ((tmp_path / name / "anchors.csv").read_bytes() for name in ("run", "limits"))
     assert own == other
 

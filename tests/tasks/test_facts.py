@@ -49,7 +49,7 @@ def test_a_store_written_at_4_samples_a_symbol_is_synchronised_at_4(tmp_path, st
         "frame_length": 128, "samples_per_symbol": 4.0, "sample_rate": None, "snr_definition": "es_n0",
     }  # fmt: skip
     points = build(tmp_path, *at_4, "representation=points", "backbone=point_set").classifier.representation
-    assert points.output_shape(128)[1] == 128 // 4 - 1
+    assert points.output_shape(128)[1] == 128 // 4 - 2
     fusion = build(
         tmp_path, *at_4, "representation=fusion", "backbone=fusion", "representation.image.image_size=32"
     )
@@ -67,13 +67,12 @@ def test_a_network_that_looks_for_symbols_itself_is_told_the_samples_a_symbol(tm
     assert fused.classifier.network.backbone.sequence.samples_per_symbol == 4
 
 
-def test_a_foreign_store_is_refused_until_its_samples_a_symbol_are_given(tmp_path):
+def test_a_foreign_stores_samples_a_symbol_are_estimated_until_they_are_given(tmp_path):
     frames = Synthetic(["BPSK", "QPSK"], [20], **SETTINGS)
     for m, name in enumerate(frames.modulations):
         write_cell(tmp_path / "store", name, 20, frames.read(np.arange(10) + 10 * m).numpy(), {})
     foreign = ["dataset=split_hdf5", f"dataset.path={tmp_path / 'store'}", "representation.image_size=32"]
-    with pytest.raises(UserError, match=r"^dataset.samples_per_symbol must be given"):
-        build(tmp_path, *foreign)
+    assert build(tmp_path, *foreign).classifier.representation.samples_per_symbol is None
     bench = build(tmp_path, *foreign, "dataset.samples_per_symbol=4", "dataset.snr_definition=sample")
     assert bench.classifier.representation.samples_per_symbol == 4
     assert Facts.of(bench.source) == Facts(128, 4, None, "sample")
