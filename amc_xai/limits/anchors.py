@@ -5,12 +5,14 @@ Symbols come from the blind synchronisation that the image representation uses a
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from amc_xai.representation.constellation import normalise_power
 from amc_xai.representation.synchronisation import band_es_n0, recover_carrier, synchronise
 from amc_xai.signal.classes import LINEAR
-from amc_xai.signal.constellations import constellation
+from amc_xai.signal.constellations import UNIPOLAR, constellation
 
 
 def m2m4_snr(symbols: torch.Tensor, kurtosis: float = 1.0) -> torch.Tensor:
@@ -48,29 +50,29 @@ def nearest_cumulants(found: torch.Tensor, modulations: Sequence[str]) -> torch.
     Classes without a constellation are never named. Nor is the second of two with the same cumulants: 32PSK
     behind 16PSK, OQPSK behind QPSK.
     """
-    known = [index for index, name in enumerate(modulations) if name in LINEAR]
+    known = [index for index, name in enumerate(modulations) if name in (*LINEAR, *UNIPOLAR.values())]
     ideal = torch.cat([cumulants(constellation(modulations[index])[None]) for index in known]).to(found)
     nearest = torch.cdist(found, ideal).argmin(1)
     return torch.tensor(known, device=found.device)[nearest]
 
 
 def anchor_decisions(
-    iq: torch.Tensor, modulations: Sequence[str], es_n0_db: Sequence[float], samples_per_symbol: float
+    iq: torch.Tensor, modulations: Sequence[str], es_n0_db: ArrayLike, samples_per_symbol: float
 ) -> dict[str, torch.Tensor]:
     """Decisions (B,) int64 on frames (B, 2, L): ``cumulants`` on modulation, ``out_of_band`` and ``m2m4`` on SNR.
 
-    es_n0_db: the grid of SNRs as Es/N0; the nearest one is taken. Needs a band wider than the signal: above 2.4
-    samples a symbol.
+    es_n0_db: the grid of SNRs as Es/N0, (S,), or (M, S) where classes have their own; the nearest one is taken, of
+    the class that the cumulants name. Needs a band wider than the signal: above 2.4 samples a symbol.
     """
     found = synchronise(normalised(iq), samples_per_symbol)
-    grid = torch.tensor([float(snr) for snr in es_n0_db], device=iq.device)
+    grid = torch.as_tensor(np.asarray(es_n0_db, dtype=np.float32), device=iq.device)
+    named = nearest_cumulants(cumulants(recover_carrier(found.symbols), found.symbol_noise[:, 0]), modulations)
 
     def nearest(estimate: torch.Tensor) -> torch.Tensor:
-        return (estimate[:, None] - grid).abs().argmin(1)
+        return (estimate[:, None] - (grid if grid.ndim == 1 else grid[named])).abs().argmin(1)
 
-    moments = cumulants(recover_carrier(found.symbols), found.symbol_noise[:, 0])
     return {
-        "cumulants": nearest_cumulants(moments, modulations),
+        "cumulants": named,
         "out_of_band": nearest(10 * band_es_n0(found.frame, found.bin_noise)[:, 0].log10()),
         "m2m4": nearest(m2m4_snr(found.symbols)),
     }

@@ -13,8 +13,12 @@ from amc_xai.limits.density import symbol_density
 from amc_xai.limits.gain import first_guess, inside_level, kurtosis, tabulated_gain_free
 from amc_xai.limits.observation import FrameModel, Observation, check_classes, observe
 from amc_xai.signal.constellations import constellation
+from amc_xai.signal.snr import decibels_a_label
 
 SIGMAS = 6.0
+# Above, the tables of a symbol's likelihood lose to rounding what tells two classes apart. There is nothing to
+# gain either: the closest points, 256QAM's, are mistaken once in e^100 symbols, and the SNR's bound is flat.
+HIGHEST_DB = 45.0
 Progress = Callable[[Iterable, str, int, int], Iterable]
 
 
@@ -46,6 +50,10 @@ class Settings:
         if not self.judged:
             raise UserError(f"limits: {', '.join(self.modulations)} alone would all be counted as right")
 
+    def es_n0_db(self, snr: float) -> list[float]:
+        """The different Es/N0 in dB that classes have at one SNR, ascending."""
+        return sorted({round(self.model.es_n0_db(snr, name), 6) for name in self.judged})
+
     @property
     def judged(self) -> list[str]:
         """The classes whose likelihood is worked out."""
@@ -76,22 +84,20 @@ def find_limits(settings: Settings, progress: Progress = lambda items, text, don
     - ``crb_db``: Cramer-Rao bound of the standard deviation with known symbols and unknown gain. The classes
       that are assumed right reach it in SNR.
     """
-    model, names = settings.model, settings.judged
-    points = [constellation(name) for name in names]
-    ratios = [10 ** (model.es_n0_db(snr) / 10) for snr in settings.snrs]
-    bounds = np.array([data_aided_db(model.es_n0_db(snr), model.symbols, model.samples) for snr in settings.snrs])
-    assumed_snr = accuracy_on_grid(bounds, settings.snrs) if settings.gain == "unknown" else np.ones(len(ratios))
+    model, names, snrs = settings.model, settings.judged, settings.snrs
+    amplitudes = [model.amplitude(name) for name in names]
+    bounds = data_aided_bounds(settings)
+    scale = decibels_a_label(model.snr_definition)
+    steps = [scale * snr for snr in snrs]
+    assumed_snr = accuracy_on_grid(bounds, steps) if settings.gain == "unknown" else np.ones(len(snrs))
     rows = []
-    for s, ratio in enumerate(progress(ratios, "finding the limit", 0, len(ratios))):
-        noise, snr = 1 / ratio, settings.snrs[s]
-        drawn = [draw_cell(settings, name, snr, noise, ideal) for name, ideal in zip(names, points, strict=True)]
-        # All classes at once: many short calls would cost more than the arithmetic.
-        frames = Observation(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))
+    for s, snr in enumerate(progress(snrs, "finding the limit", 0, len(snrs))):
+        frames, ratios = draw_frames(settings, s), grid_of(settings, s)
         label = torch.arange(len(names)).repeat_interleave(settings.frames_per_cell)
-        modulation = ceiling_decision(frames, names, noise) == label
-        joint = joint_log_likelihood(frames, names, ratios, model.samples, settings.gain)
+        modulation = ceiling_decision(frames, names, ratios[:, s], amplitudes) == label
+        joint = joint_log_likelihood(frames, names, ratios, model.samples, settings.gain, amplitudes)
         level = joint.logsumexp(1).argmax(1) == s
-        both = joint.flatten(1).argmax(1) == label * len(ratios) + s
+        both = joint.flatten(1).argmax(1) == label * len(snrs) + s
         right = np.array([int(hits.sum()) for hits in (modulation, level, both)])
         simulated, assumed = len(names), len(settings.modulations) - len(names)
         frames_simulated = simulated * settings.frames_per_cell
@@ -103,6 +109,43 @@ def find_limits(settings: Settings, progress: Progress = lambda items, text, don
     return rows
 
 
+def excess(settings: Settings, place: int) -> float:
+    """By which factor the Es/N0 of the SNR in this place exceeds the highest that is worked out; 1 at least."""
+    return max(1.0, 10 ** ((settings.es_n0_db(settings.snrs[place])[-1] - HIGHEST_DB) / 10))
+
+
+def grid_of(settings: Settings, place: int) -> np.ndarray:
+    """Es/N0 (C, S) as ratios, of each class that is judged at each SNR, to judge frames at the SNR in this place.
+
+    Where that lies above ``HIGHEST_DB``, frames and grid are moved down together.
+    """
+    ratios = [[settings.model.es_n0(snr, name) for snr in settings.snrs] for name in settings.judged]
+    return np.array(ratios) / excess(settings, place)
+
+
+def data_aided_bounds(settings: Settings) -> np.ndarray:
+    """Bound (S,) of the standard deviation in dB at each SNR, the mean over the classes."""
+    model = settings.model
+    bounds = [
+        [data_aided_db(model.es_n0_db(snr, name), model.symbols, model.samples) for name in settings.judged]
+        for snr in settings.snrs
+    ]
+    return np.array(bounds).mean(1)
+
+
+def draw_frames(settings: Settings, place: int) -> Observation:
+    """Frames of all classes that are judged, at the SNR in this place; noise is the same for all of them.
+
+    All classes at once: many short calls would cost more than the arithmetic.
+    """
+    model, snr, drawn = settings.model, settings.snrs[place], []
+    for name in settings.judged:
+        noise = excess(settings, place) / model.es_n0(snr, name)
+        cell = draw_cell(settings, name, snr, noise, constellation(name))
+        drawn.append(cell.scaled(model.amplitude(name)))
+    return Observation(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))
+
+
 def draw_cell(settings: Settings, name: str, snr: float, noise: float, points: torch.Tensor) -> Observation:
     """The frames of one class at one SNR, from a random stream of their own."""
     label = [settings.seed, *name.encode(), round((snr + 1000) * 1000)]
@@ -112,29 +155,48 @@ def draw_cell(settings: Settings, name: str, snr: float, noise: float, points: t
     )  # fmt: skip
 
 
-def ceiling_decision(frames: Observation, names: Sequence[str], noise: float) -> torch.Tensor:
-    """The most likely class (B,) int64, everything known but the symbols."""
-    scores = [symbol_density(name, 1 / noise).log_sum(frames.outputs(name == "OQPSK")) for name in names]
+def ceiling_decision(
+    frames: Observation, names: Sequence[str], ratios: Sequence[float], amplitudes: Sequence[float] | None = None
+) -> torch.Tensor:
+    """The most likely class (B,) int64, everything known but the symbols.
+
+    ratios (C,): Es/N0 of each class at the noise of these frames; amplitudes (C,): RMS that each class has in
+    them, None = 1.
+    """
+    scores = []
+    for name, ratio, amplitude in zip(names, ratios, amplitudes or [1.0] * len(names), strict=True):
+        scores.append(symbol_density(name, ratio).log_sum(frames.outputs(name == "OQPSK") / amplitude))
     return torch.stack(scores, 1).argmax(1)
 
 
 def joint_log_likelihood(
-    frames: Observation, names: Sequence[str], ratios: Sequence[float], samples: int, gain: str = "unknown"
+    frames: Observation,
+    names: Sequence[str],
+    ratios: np.ndarray | Sequence[float],
+    samples: int,
+    gain: str = "unknown",
+    amplitudes: Sequence[float] | None = None,
 ) -> torch.Tensor:
-    """Log-likelihood (B, C, S) float64 of every class at every Es/N0, up to a constant of the frame.
+    """Log-likelihood (B, C, S) float64 of every class at every SNR, up to a constant of the frame.
 
-    With the gain unknown, an SNR is passed over (minus infinity) where :func:`possible_snrs` says so.
+    ratios: Es/N0 (S,) of all classes, or (C, S) of each; amplitudes (C,) as in :func:`ceiling_decision`. With the
+    gain unknown, an SNR is passed over (minus infinity) where :func:`possible_snrs` says so.
     """
-    result = torch.full((len(frames.energy), len(names), len(ratios)), -torch.inf, dtype=torch.float64)
+    grid = np.broadcast_to(ratios, (len(names), np.shape(ratios)[-1])).tolist()
+    amplitudes = amplitudes or [1.0] * len(names)
+    result = torch.full((len(frames.energy), len(names), len(grid[0])), -torch.inf, dtype=torch.float64)
     for c, name in enumerate(names):
-        outputs, outside = frames.of(name == "OQPSK")
-        possible = possible_snrs(outputs, outside, samples, ratios, names, gain)
-        for s, ratio in enumerate(ratios):
+        # With the gain unknown, all classes must judge the same samples: a scale of one's own would favour it.
+        own = frames.scaled(1 / amplitudes[c]) if gain == "known" else frames
+        outputs, outside = own.of(name == "OQPSK")
+        possible = possible_snrs(outputs, outside, samples, grid[c], names, gain)
+        for s, ratio in enumerate(grid[c]):
             rows, density = possible[:, s].nonzero()[:, 0], symbol_density(name, ratio)
             if gain == "known":
-                result[:, c, s] = density.log_sum(outputs) - ratio * frames.energy + samples * math.log(ratio)
+                level = samples * math.log(ratio / amplitudes[c] ** 2)
+                result[:, c, s] = density.log_sum(outputs) - ratio * own.energy + level
             elif len(rows):
-                y, rest, energy = outputs[rows], outside[rows], frames.energy[rows]
+                y, rest, energy = outputs[rows], outside[rows], own.energy[rows]
                 level = first_guess(y, rest, samples, kurtosis(constellation(name)), ratio)
                 result[rows, c, s] = tabulated_gain_free(y, energy, level, samples, density)[0]
     return result

@@ -17,7 +17,9 @@ import torch
 
 from amc_xai.errors import UserError
 from amc_xai.signal.classes import ANALOG, MODULATIONS
+from amc_xai.signal.constellations import UNIPOLAR
 from amc_xai.signal.filters import root_raised_cosine_spectrum
+from amc_xai.signal.snr import check_definition, es_n0_db
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class FrameModel:
     roll_off: tuple[float, float] = (0.1, 0.4)
     """Of the root-raised-cosine pulse, drawn uniformly between the two; matters for OQPSK alone."""
     snr_definition: str = "es_n0"
-    """es_n0, or sample: the power ratio a sample, which is L / K times smaller."""
+    """As `signal.snr` has them. A power ratio a sample is L / K times smaller than Es/N0."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.symbols < self.samples:
@@ -39,13 +41,29 @@ class FrameModel:
                 f"limits: a frame of {self.samples} samples with {self.symbols} symbols has no such limit; "
                 "allowed are 1 symbol or more, and more samples than symbols"
             )
-        if self.snr_definition not in ("es_n0", "sample"):
-            raise UserError(f"limits: snr_definition is {self.snr_definition!r}, allowed are es_n0 and sample")
+        check_definition(self.snr_definition, "limits: snr_definition")
 
-    def es_n0_db(self, snr_db: float) -> float:
-        """Es/N0 in dB of an SNR in dB as ``snr_definition`` counts it."""
-        spread = 10 * math.log10(self.samples / self.symbols)
-        return snr_db + (spread if self.snr_definition == "sample" else 0.0)
+    def es_n0_db(self, snr_db: float, modulation: str = "QPSK") -> float:
+        """Es/N0 in dB of one class (whose power may be its own) at an SNR as ``snr_definition`` counts it.
+
+        Raises UserError for a class whose power under this definition isn't known.
+        """
+        plain = modulation.removeprefix("unipolar ")
+        found = es_n0_db(snr_db, self.snr_definition, plain, self.samples / self.symbols)
+        if found is None:
+            raise UserError(
+                f"limits: the power of {plain} under {self.snr_definition} was never measured, so its Es/N0 isn't "
+                "known; leave it out"
+            )
+        return found
+
+    def es_n0(self, snr_db: float, modulation: str) -> float:
+        """The same as a ratio."""
+        return 10 ** (self.es_n0_db(snr_db, modulation) / 10)
+
+    def amplitude(self, modulation: str) -> float:
+        """RMS of a class over that of one of unit power, with the same noise."""
+        return 10 ** ((self.es_n0_db(0.0, modulation) - self.es_n0_db(0.0)) / 20)
 
 
 class Observation(NamedTuple):
@@ -61,6 +79,11 @@ class Observation(NamedTuple):
     def outputs(self, staggered: bool) -> torch.Tensor:
         """The outputs (B, K) that a class is judged by: OQPSK sends the imaginary part half a symbol late."""
         return torch.complex(self.symbols.real, self.late.imag) if staggered else self.symbols
+
+    def scaled(self, amplitude: float | torch.Tensor) -> "Observation":
+        """The same frames, of another amplitude: one for all, or (B, 1)."""
+        square = torch.as_tensor(amplitude, dtype=torch.float64).square().reshape(-1)
+        return Observation(self.symbols * amplitude, self.late * amplitude, self.energy * square)
 
     def of(self, staggered: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """(outputs, energy outside their space) that a class is judged by."""
@@ -126,7 +149,7 @@ def check_classes(modulations: Sequence[str]) -> None:
     if not modulations:
         raise UserError("limits: there is no class of which to find a limit")
     for name in modulations:
-        if name not in MODULATIONS:
+        if name not in MODULATIONS and name not in UNIPOLAR.values():
             raise UserError(f"limits: {name!r} is unknown, allowed are {', '.join(MODULATIONS)}")
         if name in ANALOG:
             raise UserError(

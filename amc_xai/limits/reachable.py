@@ -16,7 +16,8 @@ from amc_xai.limits.decisions import (
     Progress,
     Settings,
     ceiling_decision,
-    draw_cell,
+    draw_frames,
+    grid_of,
     joint_log_likelihood,
     possible_snrs,
 )
@@ -52,23 +53,21 @@ def find_reachable(
     - Modulation: the class of the largest posterior, SNRs summed over.
     - Joint: the (class, SNR) pair of the largest posterior.
     """
-    model, names = settings.model, settings.judged
-    ratios = [10 ** (model.es_n0_db(snr) / 10) for snr in settings.snrs]
+    model, names, snrs = settings.model, settings.judged, settings.snrs
+    amplitudes = [model.amplitude(name) for name in names]
     label = torch.arange(len(names)).repeat_interleave(settings.frames_per_cell)
     rows = []
-    for s, ratio in enumerate(progress(ratios, "with the carrier unknown", 0, len(ratios))):
-        snr, drawn = settings.snrs[s], []
-        for name in names:
-            drawn.append(draw_cell(settings, name, snr, 1 / ratio, constellation(name)))
-        still = Observation(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))
+    for s, snr in enumerate(progress(snrs, "with the carrier unknown", 0, len(snrs))):
+        still, ratios = draw_frames(settings, s), grid_of(settings, s)
         turned = with_carrier(still, prior, np.random.default_rng([settings.seed, round((snr + 1000) * 1000)]))
-        posterior = carrier_free_log_likelihood(turned, names, ratios, model.samples, prior, settings.gain)
-        known = joint_log_likelihood(still, names, ratios, model.samples, settings.gain)
+        how = (model.samples, prior, settings.gain, amplitudes)
+        posterior = carrier_free_log_likelihood(turned, names, ratios, *how)
+        known = joint_log_likelihood(still, names, ratios, model.samples, settings.gain, amplitudes)
         right = (
             posterior.logsumexp(2).argmax(1) == label,
-            posterior.flatten(1).argmax(1) == label * len(ratios) + s,
-            ceiling_decision(still, names, 1 / ratio) == label,
-            known.flatten(1).argmax(1) == label * len(ratios) + s,
+            posterior.flatten(1).argmax(1) == label * len(snrs) + s,
+            ceiling_decision(still, names, ratios[:, s], amplitudes) == label,
+            known.flatten(1).argmax(1) == label * len(snrs) + s,
         )
         rows.append(ReachableRow(snr, len(label), *(int(hits.sum()) for hits in right)))
     return rows
@@ -90,37 +89,44 @@ def with_carrier(frames: Observation, prior: CarrierPrior, rng: np.random.Genera
 def carrier_free_log_likelihood(
     frames: Observation,
     names: Sequence[str],
-    ratios: Sequence[float],
+    ratios: np.ndarray | Sequence[float],
     samples: int,
     prior: CarrierPrior,
     gain: str = "unknown",
+    amplitudes: Sequence[float] | None = None,
 ) -> torch.Tensor:
-    """Log-likelihood (B, C, S) float64 of every class at every Es/N0 (a ratio), up to a constant of the frame.
+    """Log-likelihood (B, C, S) float64 of every class at every SNR, up to a constant of the frame.
+
+    ratios and amplitudes are those of ``joint_log_likelihood``.
 
     Phase and offset are averaged over with their prior. An unknown gain is integrated over at the most likely
     carrier (Laplace, as in ``gain_free_log_likelihood``); what the average over the carrier adds to that one
     carrier is then taken at the best gain, on which it hardly depends. SNRs that are out of the question
     (``possible_snrs``) are minus infinity.
     """
-    result = torch.full((len(frames.energy), len(names), len(ratios)), -torch.inf, dtype=torch.float64)
-    nearest = nearest_snr(frames, samples, ratios)
+    grid = np.broadcast_to(ratios, (len(names), np.shape(ratios)[-1])).tolist()
+    amplitudes = amplitudes or [1.0] * len(names)
+    result = torch.full((len(frames.energy), len(names), len(grid[0])), -torch.inf, dtype=torch.float64)
     for c, name in enumerate(names):
+        own, ratios = frames.scaled(1 / amplitudes[c]) if gain == "known" else frames, grid[c]
         if gain == "known":
             for s, ratio in enumerate(ratios):
-                averaged = with_carrier_averaged(name, ratio, frames.symbols, frames.late, prior)
-                result[:, c, s] = averaged.log_sum - ratio * frames.energy + samples * math.log(ratio)
+                averaged = with_carrier_averaged(name, ratio, own.symbols, own.late, prior)
+                level = samples * math.log(ratio / amplitudes[c] ** 2)
+                result[:, c, s] = averaged.log_sum - ratio * own.energy + level
             continue
-        still, centre = without_best_carrier(frames, nearest, name, ratios, samples, prior)
+        nearest = nearest_snr(own, samples, ratios)
+        still, centre = without_best_carrier(own, nearest, name, ratios, samples, prior)
         outputs, outside = still.of(name == "OQPSK")
         possible = possible_snrs(outputs, outside, samples, ratios, names)
         for s, ratio in enumerate(ratios):
             rows = possible[:, s].nonzero()[:, 0]
             if not len(rows):
                 continue
-            y, energy, density = outputs[rows], frames.energy[rows], symbol_density(name, ratio)
+            y, energy, density = outputs[rows], own.energy[rows], symbol_density(name, ratio)
             level = first_guess(y, outside[rows], samples, kurtosis(constellation(name)), ratio)
             one_carrier, level = tabulated_gain_free(y, energy, level, samples, density)
-            received = (at_unit_gain(part[rows], level, ratio) for part in (frames.symbols, frames.late))
+            received = (at_unit_gain(part[rows], level, ratio) for part in (own.symbols, own.late))
             averaged = with_carrier_averaged(name, ratio, *received, prior, centre[rows]).log_sum
             result[rows, c, s] = one_carrier + averaged - density.log_sum(at_unit_gain(y, level, ratio))
     return result

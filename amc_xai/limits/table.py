@@ -56,7 +56,8 @@ def write_limits_csv(
         writer.writeheader()
         for row in sorted(rows, key=lambda row: row.snr):
             low, high = interval(row.frames, settings, row.modulation_right)
-            values = {"es_n0_db": settings.model.es_n0_db(row.snr), "modulation_low": low, "modulation_high": high}
+            values = {"modulation_low": low, "modulation_high": high}
+            values |= {"es_n0_db": own[0]} if len(own := settings.es_n0_db(row.snr)) == 1 else {}
             values |= {name: getattr(row, name) for name in COLUMNS if hasattr(row, name)}
             if row.snr in found:
                 values |= reachable_accuracies(row, found[row.snr], settings)

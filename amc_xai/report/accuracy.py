@@ -25,6 +25,7 @@ from amc_xai.report.style import (
     TASK_MARKERS,
     TASK_NAMES,
     TASKS,
+    es_n0_axis,
     new_figure,
     percent_axis,
     snr_label,
@@ -42,12 +43,13 @@ def accuracy_by_snr(
     snr_definition: str | None = None,
     limits: Limits | None = None,
     anchors: Sequence[AnchorRow] = (),
+    es_n0_db: Mapping[float, float | None] | None = None,
 ) -> Figure:
     """Three accuracies against SNR with 95 % Wilson bands; chance dotted, limits dashed where they are known.
 
     With ``anchors`` each task has a panel of its own, in which its classical methods stand as thin grey lines;
     without, all share one. The lines carry the gids ``<task>``, ``<task>_limit``,
-    ``<task>_reachable``, ``<task>_chance`` and the method's name.
+    ``<task>_reachable``, ``<task>_chance`` and the method's name. ``es_n0_db``: label -> Es/N0, for a second axis.
     """
     figure = new_figure(10.6, 4.3) if anchors else new_figure(8.2, 5.0)
     axes_of = _panels(figure, apart=bool(anchors))
@@ -70,6 +72,7 @@ def accuracy_by_snr(
         axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel(snr_label(snr_definition))
         snr_ticks(axes, snrs, most=9 if anchors else 17)
+        es_n0_axis(axes, es_n0_db or {})
     figure.axes[0].set_ylabel("Accuracy (%)")
     return figure
 

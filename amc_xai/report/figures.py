@@ -26,7 +26,7 @@ from amc_xai.report.limits import limits_by_snr
 from amc_xai.report.perturbation import pis_by_fraction
 from amc_xai.report.perturbation_maps import perturbation_maps, published_shares
 from amc_xai.report.run_files import read_history, read_pis, run_folder_of
-from amc_xai.report.style import decibels, snr_label, write_figure
+from amc_xai.report.style import decibels, es_n0_of, snr_label, write_figure
 
 
 def draw_figures(run_folder: str | Path) -> list[Path]:
@@ -56,7 +56,8 @@ def build_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
     anchors = read_anchors(folder / "anchors.csv") if (folder / "anchors.csv").exists() else []
     if (folder / "predictions.npz").exists():
         limits = read_limits(folder / "limits.csv") if (folder / "limits.csv").exists() else None
-        yield from _prediction_figures(Predictions.load(folder / "predictions.npz"), definition, limits, anchors)
+        table = Predictions.load(folder / "predictions.npz")
+        yield from _prediction_figures(table, definition, limits, anchors, es_n0_of(metrics))
     elif (folder / "limits.csv").exists():
         yield "limits_by_snr", limits_by_snr(read_limits(folder / "limits.csv"), anchors, definition)
     if metrics and metrics.get("by_class"):
@@ -78,11 +79,17 @@ def build_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
 
 
 def _prediction_figures(
-    predictions: Predictions, definition: str | None, limits: Limits | None, anchors: list[AnchorRow]
+    predictions: Predictions,
+    definition: str | None,
+    limits: Limits | None,
+    anchors: list[AnchorRow],
+    es_n0_db: dict[float, float | None],
 ) -> Iterator[tuple[str, Figure]]:
     counts = confusion_matrices(predictions)
     if (predictions.snr_label >= 0).any():
-        figure = accuracy_by_snr(predictions, snr_definition=definition, limits=limits, anchors=anchors)
+        figure = accuracy_by_snr(
+            predictions, snr_definition=definition, limits=limits, anchors=anchors, es_n0_db=es_n0_db
+        )
         yield "accuracy_by_snr", figure
     if counts.modulation.any():
         yield (

@@ -17,6 +17,8 @@ from amc_xai.report.style import (
     SERIES,
     TASK_NAMES,
     TASKS,
+    es_n0_axis,
+    es_n0_of,
     new_figure,
     percent_axis,
     snr_label,
@@ -200,6 +202,7 @@ def leaderboard_figure(table: Sequence[Entry], anchors: Sequence[AnchorRow] = ()
         axes.set_ylim(-0.02, 1.02)
         snr_ticks(axes, sorted({snr for snrs, _ in curves for snr in snrs}))
         axes.set(xlabel=snr_label(definition), title=title)
+        es_n0_axis(axes, es_n0_of(table[0].runs[0].metrics))
         # With the carrier unknown, as it is to every run, where that limit is there.
         columns = [f"reachable_{key}_accuracy", f"{key}_accuracy"]
         column = next((c for c in columns if any(c in limit for limit in limits.values())), columns[-1])

@@ -14,6 +14,7 @@ from amc_xai.report.style import (
     TASK_COLOURS,
     TASK_NAMES,
     TASKS,
+    es_n0_axis,
     new_figure,
     percent_axis,
     snr_label,
@@ -65,6 +66,7 @@ def limits_by_snr(limits: Limits, anchors: list[AnchorRow], snr_definition: str 
     axes.set_ylim(-0.02, 1.02)
     axes.set(xlabel=snr_label(snr_definition), ylabel="Accuracy (%)")
     snr_ticks(axes, snrs)
+    es_n0_axis(axes, {snr: limits[snr].get("es_n0_db") for snr in snrs})
     lines = [Line2D([], [], color=TASK_COLOURS[task], label=TASK_NAMES[task]) for task in TASKS]
     lines += [Line2D([], [], color=MUTED, **LIMITS[kind][1], label=LIMIT_NAMES[kind]) for kind in known]
     methods, names = axes.get_legend_handles_labels()

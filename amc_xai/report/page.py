@@ -17,8 +17,9 @@ from amc_xai.report.anchors import METHODS, AnchorRow, methods_of, overall, read
 from amc_xai.report.page_attribution import attribution_sections
 from amc_xai.report.page_parts import CAPTIONS, DASH, PAGE, number, section, table
 from amc_xai.report.run_files import NOTE, TEXT_COLUMNS, PisRow, read_pis, run_folder_of
-from amc_xai.report.style import decibels, snr_label, snr_name
+from amc_xai.report.style import decibels, es_n0_of, snr_label, snr_name
 from amc_xai.report.table import HEADLINE, percent, percent_interval
+from amc_xai.signal.snr import decibels_a_label, es_n0_in_words
 
 
 def write_page(run_folder: str | Path) -> Path:
@@ -65,16 +66,24 @@ def _headline(metrics: Mapping[str, Any], anchors: list[AnchorRow]) -> str:
         row = [label, percent(metrics[name]), percent_interval(intervals.get(name)), percent(guess[name])]
         rows.append(row + ([percent(shares.get(name))] if shares else []))
     others = []
+    definition = metrics.get("snr_definition")
+    unit = "labels" if decibels_a_label(definition) == 2 else f"dB of {snr_name(definition)}"
+    different = metrics.get("snr_mae_es_n0_db") is not None and definition != "es_n0"
     for name, label, places in (
         ("modulation_f1_macro", "Modulation F1, macro mean", 3),
         ("snr_f1_macro", "SNR F1, macro mean", 3),
-        ("snr_mae_db", "Mean SNR error (dB)", 2),
+        ("snr_mae_db", f"Mean SNR error ({unit})", 2),
+        *([("snr_mae_es_n0_db", "Mean SNR error (dB of Es/N0)", 2)] if different else []),
     ):
         interval = intervals.get(name)
         bounds = DASH if interval is None else " to ".join(number(bound, places) for bound in interval)
         others.append([label, number(metrics[name], places), bounds])
     classes = f"{len(metrics['by_class'])} modulations and {len(metrics['by_snr'])} SNRs"
-    note = f"<p>{metrics['frames']:,} frames of {classes}; SNR is {escape(_snr_name(metrics))}.</p>"
+    offsets = {row["modulation"]: row.get("es_n0_offset_db") for row in metrics["by_class"]}
+    told = "" if definition == "es_n0" else " " + es_n0_in_words(definition, offsets)
+    note = (
+        f"<p>{metrics['frames']:,} frames of {classes}; SNR is {escape(snr_name(definition))}.{escape(told)}</p>"
+    )
     scores = table(["Score", "Reached", "95 % interval"], others)
     return note + table(header, rows) + _classical(anchors) + scores
 
@@ -88,10 +97,6 @@ def _classical(anchors: list[AnchorRow]) -> str:
     return table(["Classical methods, same frames", "Reached", "95 % interval"], rows) if rows else ""
 
 
-def _snr_name(metrics: Mapping[str, Any]) -> str:
-    return snr_name(metrics.get("snr_definition"))
-
-
 def _by_snr(metrics: Mapping[str, Any], limits: Limits) -> str:
     """Accuracies at each SNR, with what is possible beside them where that is known."""
     header = [snr_label(metrics.get("snr_definition")), "Frames", "Modulation", "SNR", "Joint"]
@@ -99,11 +104,15 @@ def _by_snr(metrics: Mapping[str, Any], limits: Limits) -> str:
     titles |= {f"reachable_{name}": f"{title}, carrier unknown" for name, title in titles.items()}
     known = [name for name in titles if any(name in values for values in limits.values())]
     header += [titles[name] for name in known]
+    told = es_n0_of(metrics)
+    told = {} if None in told.values() or all(snr == value for snr, value in told.items()) else told
+    header[1:1] = ["Es/N0 (dB)"] if told else []
     rows = []
     for row in sorted(metrics["by_snr"], key=lambda row: row["snr"]):
         possible = limits.get(row["snr"], {})
         cells = [*(percent(row[name]) for name in HEADLINE), *(percent(possible.get(name)) for name in known)]
-        rows.append([decibels(row["snr"]), f"{row['frames']:,}", *cells])
+        own = [f"{told[row['snr']]:.1f}".replace("-", "\N{MINUS SIGN}")] if told else []
+        rows.append([decibels(row["snr"]), *own, f"{row['frames']:,}", *cells])
     return table(header, rows)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import matplotlib
 import numpy as np
@@ -116,6 +116,11 @@ def snr_note(definition: str | None) -> str:
     if decibels_a_label(definition) == 2:
         return f"dB: {snr_name(definition)}, which counts 2 dB each"
     return f"dB of {snr_name(definition)}"
+
+
+def es_n0_of(metrics: Mapping[str, Any] | None) -> dict[float, float | None]:
+    """Es/N0 in dB of each SNR label of ``metrics.json``; None where it isn't known or differs between classes."""
+    return {row["snr"]: row.get("es_n0_db") for row in (metrics or {}).get("by_snr", [])}
 
 
 def es_n0_axis(axes: Axes, es_n0_db: Mapping[float, float | None]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amc_xai.evaluation.limit import ACCURACIES
+from amc_xai.signal.snr import decibels_a_label
 
 HEADLINE = dict(zip(ACCURACIES, ("modulation", "SNR", "joint (both right)"), strict=True))
 
@@ -45,7 +46,11 @@ def summary_table(metrics: Mapping[str, Any], chance: Mapping[str, float]) -> st
     lines.insert(1, "-" * len(lines[0]))
     closing = f"{metrics['frames']:,} frames"
     if metrics.get("snr_mae_db") is not None:
-        closing += f"; mean SNR error {metrics['snr_mae_db']:.2f} dB"
+        doubled = decibels_a_label(metrics.get("snr_definition")) == 2
+        closing += f"; mean SNR error {metrics['snr_mae_db']:.2f} {'labels' if doubled else 'dB'}"
         interval = metrics["interval95"].get("snr_mae_db")
         closing += f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
+        if doubled:
+            error = metrics.get("snr_mae_es_n0_db")
+            closing += ", Es/N0 not known for all classes" if error is None else f", {error:.2f} dB of Es/N0"
     return "\n".join(line.rstrip() for line in [*lines, closing])

@@ -10,6 +10,8 @@ from amc_xai.errors import UserError
 from amc_xai.signal.classes import LINEAR
 
 MAX_ORDER = 256
+UNIPOLAR = {"4ASK": "unipolar 4ASK", "8ASK": "unipolar 8ASK"}
+"""What `constellation` calls these classes' points where all levels have one sign."""
 
 # Rings of the APSK constellations, as (points, radius, phase of the first point in units of pi).
 # 16APSK: EN 302 307-1 clause 5.4.3, code rate 2/3. 32APSK: clause 5.4.4, code rate 3/4.
@@ -32,15 +34,16 @@ _128APSK = (
 )
 
 
-def constellation(name: str, unipolar_ask: bool = False) -> torch.Tensor:
+def constellation(name: str) -> torch.Tensor:
     """Ideal points of one class: complex128 (M,), mean of |point|^2 equal to 1.
 
     - OOK {0, sqrt(2)}; BPSK {+1, -1}; QPSK and OQPSK at odd multiples of pi/4 (for OQPSK the two coordinates
       belong to instants half a symbol apart); 8/16/32PSK with a point on the real axis.
     - 4ASK and 8ASK are bipolar, levels -(M-1), ..., -1, 1, ..., M-1: the M-ary amplitude shift keying (PAM)
-      of Proakis and Salehi, Digital Communications, section 3.2, and of the likelihood classifiers. With
-      ``unipolar_ask`` their levels are 0, 1, ..., M-1. (So the frames of RadioML 2018.01A look: scaled to unit
-      variance the RMS would be sqrt(14/5) = 1.67 and sqrt(10/3) = 1.83; theirs is 1.59 and 1.74, both 0.95 of it.)
+      of Proakis and Salehi, Digital Communications, section 3.2, and of the likelihood classifiers. As
+      ``unipolar 4ASK`` and ``unipolar 8ASK`` their levels are 0, 1, ..., M-1. (So the frames of RadioML 2018.01A
+      look: scaled to unit variance the RMS would be sqrt(14/5) = 1.67 and sqrt(10/3) = 1.83, and theirs is 1.59
+      and 1.74, both 0.95 of it.)
     - 16/32APSK as in DVB-S2 (ETSI EN 302 307-1) at code rates 2/3 and 3/4; 64APSK (8+16+20+20, rates 7/9 and
       4/5) and 128APSK (rate 135/180) as in DVB-S2X (ETSI EN 302 307-2).
     - 16/64/256QAM square; 32/128QAM cross, that is the 6x6 (12x12) grid less its corner points (2x2 corners).
@@ -49,7 +52,7 @@ def constellation(name: str, unipolar_ask: bool = False) -> torch.Tensor:
 
     Raises UserError for a class without a constellation.
     """
-    return _points(name, unipolar_ask).clone()
+    return _points(name).clone()
 
 
 def padded_constellations(
@@ -70,8 +73,8 @@ def padded_constellations(
 
 
 @cache
-def _points(name: str, unipolar_ask: bool = False) -> torch.Tensor:
-    if name not in LINEAR:
+def _points(name: str) -> torch.Tensor:
+    if name not in LINEAR and name not in UNIPOLAR.values():
         raise UserError(f"modulation: {name!r} has no constellation, allowed are {', '.join(LINEAR)}")
     if name == "OOK":
         points = torch.tensor([0.0, 1.0], dtype=torch.complex128)
@@ -86,8 +89,8 @@ def _points(name: str, unipolar_ask: bool = False) -> torch.Tensor:
     elif name.endswith("PSK"):
         points = _ring(int(name.removesuffix("PSK")), 1.0, 0.0)
     elif name.endswith("ASK"):
-        levels = _levels(int(name.removesuffix("ASK")))
-        points = (levels - levels[0] if unipolar_ask else levels).to(torch.complex128)
+        levels = _levels(int(name.removeprefix("unipolar ").removesuffix("ASK")))
+        points = (levels - levels[0] if name in UNIPOLAR.values() else levels).to(torch.complex128)
     else:
         points = _qam(int(name.removesuffix("QAM")))
     return points / points.abs().square().mean().sqrt()

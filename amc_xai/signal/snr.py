@@ -10,6 +10,7 @@ Four definitions:
 """
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from amc_xai.errors import UserError
@@ -101,3 +102,15 @@ def definition_in_words(definition: str) -> str:
         "radioml2018": "RadioML 2018.01A's labels: noise of amplitude 10^(-label/10), so a label counts 2 dB",
         "radioml2016": "RML2016.10's labels: noise of amplitude 10^(-label/10), so a label counts 2 dB",
     }[definition]
+
+
+def es_n0_in_words(definition: str | None, offsets: Mapping[str, float | None]) -> str:
+    """Which Es/N0 the labels of each class stand for; ``offsets`` by class as :func:`es_n0_offset_db` has them."""
+    classes: dict[float | None, list[str]] = {}
+    for name, offset in offsets.items():
+        classes.setdefault(None if offset is None else round(offset, 1), []).append(name)
+    unknown = classes.pop(None, [])
+    step = "2 s" if decibels_a_label(definition) == 2 else "s"
+    said = [f"{step} {offset:+.1f} dB for {', '.join(names)}" for offset, names in classes.items()]
+    text = [f"Label s stands for an Es/N0 of {'; '.join(said)}."] if said else []
+    return " ".join([*text, *([f"Es/N0 isn't known for {', '.join(unknown)}."] if unknown else [])])

@@ -10,7 +10,7 @@ import torch
 from amc_xai.errors import UserError
 from amc_xai.signal.channel import Channel
 from amc_xai.signal.classes import ANALOG, LINEAR, MODULATIONS
-from amc_xai.signal.constellations import MAX_ORDER, constellation
+from amc_xai.signal.constellations import MAX_ORDER, UNIPOLAR, constellation
 from amc_xai.signal.draws import IQ_GAIN, IQ_PHASE, LINE_OF_SIGHT, Draws, draw_fresh, draw_seeded
 from amc_xai.signal.impairments import faded, imbalanced, path_gains, resampled, rotated
 from amc_xai.signal.modulators import analog_block, gmsk_block, linear_block
@@ -198,7 +198,7 @@ def _classes(names: tuple[str, ...], unipolar_ask: bool, snr_definition: str, de
             )
         amplitude[row] = 10 ** (power.decibel / 20)
         if name in LINEAR:
-            ideal = constellation(name, unipolar_ask)
+            ideal = constellation(UNIPOLAR.get(name, name) if unipolar_ask else name)
             mean_power[row] = ideal.mean().abs().square()
             ideal = ideal.to(torch.complex64)
             points[row] = ideal.repeat(MAX_ORDER // len(ideal))

@@ -13,6 +13,7 @@ from amc_xai.files import replacing
 from amc_xai.limits import FrameModel, anchor_decisions
 from amc_xai.progress import progress
 from amc_xai.signal.classes import ANALOG, LINEAR
+from amc_xai.signal.constellations import UNIPOLAR
 from amc_xai.tasks.ceiling import limit_settings
 
 log = logging.getLogger(__name__)
@@ -65,14 +66,16 @@ def write_anchors(source: FrameSource, model: FrameModel, indices: np.ndarray, p
 
 def right_answers(source: FrameSource, model: FrameModel, indices: np.ndarray) -> dict[str, np.ndarray]:
     """For each method, which of these frames (n,) it gets right; it chooses among the source's classes or SNRs."""
-    grid = [model.es_n0_db(snr) for snr in source.snrs]
+    unipolar = UNIPOLAR if source.channel.unipolar_ask else {}
+    names = [unipolar.get(name, name) for name in source.modulations]
+    grid = [[model.es_n0_db(snr, name) for snr in source.snrs] for name in names]
     truth = {"modulation": source.modulation_index, "snr": source.snr_index}
     right = {method: np.zeros(len(indices), dtype=bool) for method in TASK_OF}
     starts = range(0, len(indices), BATCH)
     for start in progress(starts, "classical methods", 0, len(starts)):
         chosen = indices[start : start + BATCH]
         # On the CPU, wherever the source keeps its frames: yardsticks are the same on every device.
-        found = anchor_decisions(source.read(chosen).cpu(), source.modulations, grid, source.samples_per_symbol)
+        found = anchor_decisions(source.read(chosen).cpu(), names, grid, source.samples_per_symbol)
         for method, decision in found.items():
             here = decision.numpy() == truth[TASK_OF[method]][chosen]
             right[method][start : start + BATCH] = here

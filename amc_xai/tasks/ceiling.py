@@ -21,7 +21,8 @@ from amc_xai.limits import (
 )
 from amc_xai.progress import progress
 from amc_xai.signal.classes import ANALOG
-from amc_xai.tasks.limit_scope import refuse_unknown_limit
+from amc_xai.signal.constellations import UNIPOLAR
+from amc_xai.tasks.limit_scope import bound_in_words, refuse_unknown_limit
 
 log = logging.getLogger(__name__)
 FRAMES = 7200  # simulated for a run, over all cells: seconds on two cores
@@ -39,6 +40,8 @@ def limit_settings(source: FrameSource, indices: np.ndarray, **options) -> Setti
     refuse_unknown_limit(source)
     present = np.unique(source.modulation_index[indices])
     names = tuple(source.modulations[m] for m in present if source.modulations[m] not in ANALOG)
+    if source.channel.unipolar_ask:
+        names = tuple(UNIPOLAR.get(name, name) for name in names)
     snrs = tuple(source.snrs[s] for s in np.unique(source.snr_index[indices]))
     symbols = int(source.frame_length // source.samples_per_symbol)
     model = FrameModel(symbols, source.frame_length, source.channel.roll_off, source.snr_definition)
@@ -59,6 +62,8 @@ def limits_of_run(
         if any(source.modulations[m] in ANALOG for m in np.unique(source.modulation_index[indices])):
             raise UserError("limits are known for digital classes alone; analog ones have no symbols")
         settings = limit_settings(source, indices, gain="unknown" if power_normalised else "known")
+        if (said := bound_in_words(source)) is not None:
+            log.info("%s", said)
         rows = cached_limits(settings, progress_over_snrs)
         reachable = reachable_of_run(source, settings)
         return read_limits(write_limits_csv(rows, settings, folder / "limits.csv", reachable))

@@ -15,6 +15,7 @@ from amc_xai.report import Gallery
 from amc_xai.report.constellations import constellation_grid
 from amc_xai.report.style import write_figure
 from amc_xai.representation import Constellation
+from amc_xai.signal.snr import definition_in_words, es_n0_in_words, es_n0_offset_db
 
 log = logging.getLogger(__name__)
 SHOWN_SNRS = 8
@@ -29,12 +30,13 @@ def run(parts: Parts, name: str = "inspect", needs_checkpoint: bool = False) -> 
     chunks = chunks_of(frames)
     statistics = scan(source, progress(chunks, "reading frames", 0, len(chunks)))
     counts = cell_counts(source)
+    definition, sps = source.snr_definition, source.samples_per_symbol
+    offsets = {name: es_n0_offset_db(definition, name, sps) for name in source.modulations}
     unknown = int(((source.modulation_index < 0) | (source.snr_index < 0)).sum())
     lines = [
         f"{frames} frames of {source.frame_length} samples, {len(source.modulations)} classes, "
-        f"{len(source.snrs)} SNRs ({source.snr_definition or 'definition not known'}), "
-        f"{unknown} with an unknown label",
-        f"SNRs in dB: {', '.join(f'{s:g}' for s in source.snrs) or 'none'}",
+        f"{len(source.snrs)} SNRs, {unknown} with an unknown label",
+        f"SNR labels: {', '.join(f'{s:g}' for s in source.snrs) or 'none'}; {meaning(source, offsets)}",
         f"frames a cell: {counts.min() if counts.size else 0} to {counts.max() if counts.size else 0}",
         f"{'class':<12}{'frames':>10}{'median RMS':>14}",
     ]
@@ -43,6 +45,7 @@ def run(parts: Parts, name: str = "inspect", needs_checkpoint: bool = False) -> 
         here = (source.modulation_index == m) & statistics.finite
         rms = float(np.median(statistics.rms[here])) if here.any() else None
         rows.append({"modulation": modulation, "frames": int((source.modulation_index == m).sum()), "rms": rms})
+        rows[-1]["es_n0_offset_db"] = offsets[modulation]
         lines.append(f"{modulation:<12}{rows[-1]['frames']:>10}{'-' if rms is None else format(rms, '.4g'):>14}")
     log.info("\n%s", "\n".join(lines))
     said = warnings_about(source, statistics)
@@ -51,6 +54,7 @@ def run(parts: Parts, name: str = "inspect", needs_checkpoint: bool = False) -> 
     with replacing(parts.folder / "inspection.json") as temporary:
         result = {
             "frames": frames, "frame_length": source.frame_length, "snrs": source.snrs, "by_class": rows,
+            "snr_definition": source.snr_definition,
             "frames_by_cell": counts.tolist(), "not_finite": np.flatnonzero(~statistics.finite).tolist(),
             "dead": np.flatnonzero(statistics.dead).tolist(), "copies": statistics.copies.tolist(),
             "warnings": said,
@@ -58,6 +62,15 @@ def run(parts: Parts, name: str = "inspect", needs_checkpoint: bool = False) -> 
         temporary.write_text(json.dumps(result, indent=1))
     if counts.any():
         draw(source, statistics.finite, parts)
+
+
+def meaning(source, offsets: dict[str, float | None]) -> str:
+    """What the SNR labels count, and which Es/N0 they stand for."""
+    definition = source.snr_definition
+    if definition is None:
+        return "what they mean is not known (dataset.snr_definition)"
+    words = definition_in_words(definition)
+    return words if definition == "es_n0" else f"{words}. {es_n0_in_words(definition, offsets)}"
 
 
 def draw(source, readable: np.ndarray, parts: Parts) -> None:

@@ -4,6 +4,7 @@ from amc_xai.data import FrameSource
 from amc_xai.data.contracts import lengths_of
 from amc_xai.errors import UserError
 from amc_xai.signal import Channel
+from amc_xai.signal.pulses import ORTHOGONAL
 
 
 def refuse_unknown_limit(source: FrameSource) -> None:
@@ -27,3 +28,14 @@ def refuse_unknown_limit(source: FrameSource) -> None:
             "limits are known for one frame length and one number of samples a symbol; give "
             "dataset.frame_length and dataset.samples_per_symbol one value each"
         )
+
+
+def bound_in_words(source: FrameSource) -> str | None:
+    """What the limit is of frames whose pulse interferes with itself; None where it is the limit itself."""
+    (pulse,) = source.channel.pulse
+    if pulse in ORTHOGONAL:
+        return None
+    return (
+        f"of frames with the pulse {pulse} the limit is the matched-filter bound, as if each symbol came alone: "
+        "an upper bound, which intersymbol interference keeps out of reach"
+    )

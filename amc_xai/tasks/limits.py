@@ -10,10 +10,11 @@ from amc_xai.limits.crb import non_data_aided_db
 from amc_xai.limits.table import limits_text
 from amc_xai.parts import Parts
 from amc_xai.report import draw_figures
-from amc_xai.signal.classes import ANALOG, LINEAR
+from amc_xai.signal.classes import ANALOG
 from amc_xai.signal.constellations import constellation
 from amc_xai.tasks.anchoring import anchors_apply, write_anchors
 from amc_xai.tasks.ceiling import limit_settings, progress_over_snrs, reachable_of_run
+from amc_xai.tasks.limit_scope import bound_in_words
 from amc_xai.training import make_accelerator
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ def run(
     settings = limit_settings(
         source, everything, frames_per_cell=frames_per_cell, gain=gain, assume_right=assumed, seed=parts.seed
     )
+    if (said := bound_in_words(source)) is not None:
+        log.info("%s", said)
     left_out = [m for m in source.modulations if m in ANALOG]
     if left_out:
         log.info("left out, because a message has no symbols and so no such limit: %s", ", ".join(left_out))
@@ -61,10 +64,13 @@ def run(
 
 def blind(settings) -> str:
     """The non-data-aided bound at each SNR, as one line."""
-    points = [constellation(name) for name in settings.modulations if name in LINEAR and name != "OQPSK"]
+    names = [name for name in settings.judged if name != "OQPSK"]
     model = settings.model
     parts = []
     for snr in sorted(settings.snrs):
-        bounds = [non_data_aided_db(p, model.es_n0_db(snr), model.symbols, model.samples) for p in points]
+        bounds = [
+            non_data_aided_db(constellation(name), model.es_n0_db(snr, name), model.symbols, model.samples)
+            for name in names
+        ]
         parts.append(f"{snr:g} dB: {np.mean(bounds):.2f}" if bounds else f"{snr:g} dB: unknown")
     return ", ".join(parts) + " (dB)"

@@ -158,3 +158,18 @@ def test_f1_bars_are_sorted_and_classes_without_frames_come_last():
     assert texts == ["macro mean 0.430", "0.900", "0.400", "0.000", "no frames"]
     bottom, top = axes.get_ylim()
     assert bottom > top  # the best class is on top
+
+
+def test_es_n0_stands_on_a_second_axis_where_it_is_one_number(predictions):
+    snrs = [float(s) for s in predictions.snrs]
+    told = {s: 2 * s + 9.0 for s in snrs}
+    (axes,) = accuracy_by_snr(predictions, snr_definition="radioml2018", es_n0_db=told).axes
+    (above,) = axes.child_axes
+    axes.figure.canvas.draw()
+    assert axes.get_xlabel() == "RadioML 2018.01A label (2 dB each)" and above.get_xlabel() == "Es/N0 (dB)"
+    low, high = axes.get_xlim()
+    assert above.get_xlim() == pytest.approx((2 * low + 9, 2 * high + 9))
+    # Not where classes differ, where nobody knows, or where the labels are Es/N0 themselves.
+    for other in (told | {snrs[0]: None}, {}, {s: s for s in snrs}):
+        (axes,) = accuracy_by_snr(predictions, snr_definition="sample", es_n0_db=other).axes
+        assert axes.child_axes == []

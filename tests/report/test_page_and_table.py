@@ -67,7 +67,7 @@ def test_page_holds_the_numbers(run_folder):
     ]
     assert headline[3] == expected
     assert headline[1][4] == f"{100 * values['share_of_limit']['modulation_accuracy']:.2f} %"
-    assert scores[3][:2] == ["Mean SNR error (dB)", f"{values['snr_mae_db']:.2f}"]
+    assert scores[3][:2] == ["Mean SNR error (dB of Es/N0)", f"{values['snr_mae_db']:.2f}"]
     for cells, row in zip(by_snr[1:], sorted(values["by_snr"], key=lambda row: row["snr"]), strict=True):
         shares = [f"{100 * row[f'{task}_accuracy']:.2f} %" for task in ("modulation", "snr", "joint")]
         possible = {-4: "50.00 %", 8: "95.00 %"}.get(row["snr"], "\N{EN DASH}")
