@@ -58,6 +58,7 @@ class Augmented(nn.Module):
         carrier_reach: largest carrier offset that is looked for, in cycles a symbol, up to 0.4; a smaller one
             leaves noise fewer chances to be taken for the carrier.
         dc: ``keep``, or ``remove``: fitted together with the symbols and taken out.
+        equaliser: ``none``, or ``cma``: a blind one for multipath, made for constellations of one amplitude.
         log: draw log(1 + count) instead of the count.
         smoothing: standard deviation of a Gaussian blur in pixels; 0 = off.
 
@@ -76,6 +77,7 @@ class Augmented(nn.Module):
         pulses: Sequence[str] = PULSES,
         carrier_reach: float = 0.01,
         dc: str = "keep",
+        equaliser: str = "none",
         log: bool = True,
         smoothing: float = 0.0,
     ):
@@ -87,7 +89,7 @@ class Augmented(nn.Module):
                 f"there is no channel {unknown[0]!r}" if unknown else "name each channel once, and at least one"
             )
             raise UserError(f"representation.channels: {wrong}; choose from {', '.join(CHANNELS)}")
-        self.receiver = Receiver(tuple(pulses), carrier_reach, dc)
+        self.receiver = Receiver(tuple(pulses), carrier_reach, dc, equaliser)
         samples_per_symbol = check_blind(facts)
         if samples_per_symbol and "residual" in channels and not band_has_outside(samples_per_symbol):
             raise UserError(

@@ -94,6 +94,7 @@ class Points(nn.Module):
             ``none`` alone.
         carrier_reach: largest carrier offset that is looked for, in cycles a symbol, up to 0.4.
         dc: ``keep``, or ``remove``: fitted together with the symbols and taken out.
+        equaliser: ``none``, or ``cma``: a blind one for multipath, made for constellations of one amplitude.
 
     Raises:
         UserError: for less than 2 samples a symbol, an unknown group, pulse or dc, or too far a reach.
@@ -108,13 +109,14 @@ class Points(nn.Module):
         pulses: Sequence[str] = PULSES,
         carrier_reach: float = 0.003,
         dc: str = "keep",
+        equaliser: str = "none",
     ):
         super().__init__()
         unknown = [g for g in groups if g not in GROUPS]
         if unknown or not groups or len(set(groups)) < len(groups):
             wrong = f"there is no group {unknown[0]!r}" if unknown else "name each group once, and at least one"
             raise UserError(f"representation.groups: {wrong}; choose from {', '.join(GROUPS)}")
-        self.receiver = Receiver(tuple(pulses), carrier_reach, dc)
+        self.receiver = Receiver(tuple(pulses), carrier_reach, dc, equaliser)
         self.samples_per_symbol = check_blind(facts)
         self.groups = tuple(groups)
         self.channels = tuple(name for group in self.groups for name in _names(group))

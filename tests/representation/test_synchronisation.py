@@ -123,6 +123,42 @@ def test_the_first_and_last_symbols_are_left_out():
     assert evm_db(found.symbols, made.symbols, 0).median() < -22
 
 
+def test_the_equaliser_undoes_multipath():
+    made = frames("QPSK", 100, 1024, 8, 30.0, multipath="rayleigh", roll_off=(0.1, 0.4), carrier_offset_std=1e-4)
+    plain, equalised = (synchronise(samples(made), 8.0, Receiver(equaliser=kind)) for kind in ("none", "cma"))
+    before, after = (
+        evm_db(recover_carrier(found.symbols, reach=0.003), made.symbols, 0) for found in (plain, equalised)
+    )
+    assert before.median() > -17 and after.median() < -25 and after.quantile(0.9) < -16
+    assert plain.ripple is None and equalised.ripple.median() < 0.02
+    # What the symbols are told to hold of the noise is what noise alone would leave in them.
+    noise = noisy(torch.zeros(100, 1024), 8e-3)
+    periods = plain.frame.periods
+    alone = spectrum(noise, 8.0, periods).bins
+    for found in (plain, equalised):
+        response = (found.filtered.bins / spectrum_at(found)).abs()
+        expected = (alone.abs().square() * response.square()).sum(1).mean()
+        assert found.symbol_noise.mean() == pytest.approx(expected.item(), rel=0.1)
+
+
+def spectrum_at(found):
+    """Bins of the frame at its first symbol instant, none of them 0."""
+    bins = found.frame.bins
+    return bins.where(bins.abs() > 1e-9, 1e-9)
+
+
+def test_the_equaliser_leaves_a_clean_frame_alone_and_padding_out():
+    made = frames("8PSK", 20, 1024, 8, 30.0)
+    receiver = Receiver(equaliser="cma")
+    assert evm_db(synchronise(samples(made), 8.0, receiver).symbols, made.symbols, 0).median() < -27
+    rates = torch.full((20,), 8.0)
+    by_frame = synchronise(samples(made), rates, receiver, 144)
+    assert evm_db(by_frame.symbols[:, :126], made.symbols, 0).median() < -27
+    assert (by_frame.symbols[:, 126:] == 0).all()
+    silence = synchronise(torch.zeros(2, 512, dtype=torch.complex64), 8.0, receiver)
+    assert silence.symbols.isfinite().all()
+
+
 def test_dc_is_told_and_can_be_taken_out():
     made = frames("QPSK", 60, 1024, 8, 30.0)
     clean = samples(made)
@@ -166,3 +202,5 @@ def test_what_cannot_be_synchronised_is_refused():
             Receiver(pulses)
     with pytest.raises(UserError, match=r"representation.dc must be keep or remove, not 'drop'"):
         Receiver(dc="drop")
+    with pytest.raises(UserError, match=r"representation.equaliser must be none or cma, not 'lms'"):
+        Receiver(equaliser="lms")

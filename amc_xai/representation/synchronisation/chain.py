@@ -1,4 +1,4 @@
-"""The stages in their order: carrier from afar, noise, spectrum, timing, receive filter, DC."""
+"""The stages in their order: carrier from afar, noise, spectrum, timing, receive filter, equaliser, DC."""
 
 import logging
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from amc_xai.errors import UserError
 from amc_xai.representation.synchronisation.carrier import FINE_REACH, check_reach
 from amc_xai.representation.synchronisation.coarse import band_centre, edge_offset, moved
 from amc_xai.representation.synchronisation.dc import dc_of
+from amc_xai.representation.synchronisation.equaliser import equalise
 from amc_xai.representation.synchronisation.grid import ENDS, symbol_count, symbol_counts, widest_symbol
 from amc_xai.representation.synchronisation.noise import OutsideNoise, bin_variance, outside_noise
 from amc_xai.representation.synchronisation.rate import HIGHEST, LOWEST, estimate_symbol_rate
@@ -20,6 +21,7 @@ from amc_xai.representation.synchronisation.receive_filter import PULSES, check_
 from amc_xai.representation.synchronisation.spectrum import (
     LEAST_SAMPLES_PER_SYMBOL,
     Spectrum,
+    folded,
     periods_of,
     ramp,
     spectrum,
@@ -40,18 +42,21 @@ class Receiver:
     ``pulses``: those that the receive filter is chosen among, see PULSES; one alone is taken for all frames.
     ``carrier_reach``: largest carrier offset that is looked for, in cycles a symbol. Above 1/32 the band's own
     place is found first, up to 0.4; a smaller reach leaves noise fewer chances to be taken for the carrier.
-    ``dc``: ``keep`` | ``remove``. Raises UserError for what isn't allowed.
+    ``dc``: ``keep`` | ``remove``. ``equaliser``: ``none`` | ``cma``. Raises UserError for what isn't allowed.
     """
 
     pulses: Sequence[str] = PULSES
     carrier_reach: float = 0.01
     dc: str = "keep"
+    equaliser: str = "none"
 
     def __post_init__(self) -> None:
         check_pulses(self.pulses)
         check_reach(self.carrier_reach)
         if self.dc not in ("keep", "remove"):
             raise UserError(f"representation.dc must be keep or remove, not {self.dc!r}")
+        if self.equaliser not in ("none", "cma"):
+            raise UserError(f"representation.equaliser must be none or cma, not {self.equaliser!r}")
 
     @property
     def coarse(self) -> bool:
@@ -90,6 +95,8 @@ class Synchronised(NamedTuple):
     """int64 (B,): the pulse that the receive filter suits, as an index into the pulses."""
     margin: torch.Tensor
     """float32 (B,): by how much the likelihood spoke for it, in nats."""
+    ripple: torch.Tensor | None
+    """float32 (B,): what the equaliser leaves of (power - 1)^2; None without one."""
     centre_gain: torch.Tensor
     """float32 (B, 1): of the receive filter at the carrier."""
     offset: torch.Tensor | None
@@ -175,11 +182,18 @@ def _once(
     noise = bin_variance(outside.variance, grid, length, samples_per_symbol)
     known = torch.where(outside.told, noise, torch.inf)
     found = choose_filter(grid, delay, known, receiver.pulses, inner, valid)
-    symbols = found.symbols[:, inner]
+    symbols, bins, shape = found.symbols[:, inner], found.bins, found.shape
+    ripple = None
+    if receiver.equaliser == "cma":
+        equaliser = equalise(Spectrum(bins, periods), symbols, inner, valid)
+        response = equaliser.response(periods)
+        bins, shape, ripple = bins * response, shape * response.abs(), equaliser.ripple
+        symbols = folded(bins)[:, inner]
     if valid is not None:
         symbols = symbols.where(valid, 0)
     still = symbols if offset is None else symbols * ramp(offset, count)
     return Synchronised(
-        symbols, valid, delay, line, inner, grid, Spectrum(found.bins, periods), outside, noise,
-        noise * found.noise_gain, found.pulse, found.margin, found.centre_gain, offset, dc_of(still, valid),
+        symbols, valid, delay, line, inner, grid, Spectrum(bins, periods), outside, noise,
+        noise * shape.square().sum(1, keepdim=True), found.pulse, found.margin, ripple,
+        shape[:, periods - 1 : periods], offset, dc_of(still, valid),
     )  # fmt: skip

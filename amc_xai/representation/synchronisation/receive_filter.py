@@ -99,10 +99,8 @@ class Filtered(NamedTuple):
     """complex64 (B, 2P - 1): the filtered spectrum; the frame begins at a symbol instant."""
     symbols: torch.Tensor
     """complex64 (B, P)."""
-    noise_gain: torch.Tensor
-    """float32 (B, 1): variance of white noise in a symbol over that in a bin of the frame's spectrum."""
-    centre_gain: torch.Tensor
-    """float32 (B, 1): of the filter at the carrier."""
+    shape: torch.Tensor
+    """float32 (B, 2P - 1): the filters."""
     pulse: torch.Tensor
     """int64 (B,): index of the pulse."""
     margin: torch.Tensor
@@ -167,9 +165,7 @@ def choose_filter(
                 torch.where(better[:, None], a, b) for a, b in zip(one[1:], other[1:], strict=True)
             )
             margin = (first - second).abs()
-    used = bank.filters[level, chosen]
-    gain = used.square().sum(1, keepdim=True)
-    return Filtered(filtered, symbols, gain, used[:, periods - 1 : periods], chosen, margin)
+    return Filtered(filtered, symbols, bank.filters[level, chosen], chosen, margin)
 
 
 def _scatter(power: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
