@@ -1,4 +1,8 @@
-"""From I/Q to what a network sees: batched tensor functions of one frame alone."""
+"""From I/Q to what a network sees: batched tensor functions of one frame alone.
+
+Each states its ``version`` (of what it computes) and whether it ``keeps_scale``: whether the network can tell at
+which amplitude a frame came. Who can, and knows the signal's power, reads the SNR off the frame's.
+"""
 
 from amc_xai.representation.augmented import Augmented
 from amc_xai.representation.constellation import Constellation, normalise_power

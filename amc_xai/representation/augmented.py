@@ -68,6 +68,7 @@ class Augmented(nn.Module):
     """
 
     version = 2
+    keeps_scale = False
 
     def __init__(
         self,

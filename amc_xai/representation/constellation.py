@@ -52,6 +52,8 @@ class Constellation(nn.Module):
         self.power_normalise = power_normalise
         self.log = log
         self.smoothing = smoothing
+        # An extent of the frame's own is a scaling too.
+        self.keeps_scale = not power_normalise and not isinstance(extent, str)
 
     def output_shape(self, frame_length: int) -> tuple[int, int, int]:
         """(C, H, W) of the images of frames of ``frame_length`` samples."""

@@ -18,6 +18,7 @@ class Unchanged(nn.Module):
     """
 
     version = 1
+    keeps_scale = True
 
     def __init__(self, facts: Facts, channels: Sequence[str]):
         super().__init__()

@@ -101,6 +101,7 @@ class Points(nn.Module):
     """
 
     version = 2
+    keeps_scale = False
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ class Iq(nn.Module):
 
     channels: tuple[str, ...] = ("I", "Q")
     version = 1
+    keeps_scale = False
 
     def __init__(self, facts: Facts):
         super().__init__()
@@ -35,6 +36,7 @@ class AmplitudePhase(nn.Module):
 
     channels: tuple[str, ...] = ("amplitude", "phase / π")
     version = 1
+    keeps_scale = False
 
     def __init__(self, facts: Facts):
         super().__init__()

@@ -42,6 +42,7 @@ class Windows(nn.Module):
         self.constellation = Constellation(facts, image_size, extent, power_normalise, log, smoothing)
         self.parts = parts
         self.channels = tuple(f"window_{k}" for k in range(parts))
+        self.keeps_scale = self.constellation.keeps_scale
         self.image_size, self.extent, self.log, self.smoothing = image_size, extent, log, smoothing
 
     def output_shape(self, frame_length: int) -> tuple[int, int, int]:

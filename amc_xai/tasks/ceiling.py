@@ -43,8 +43,8 @@ def limit_settings(source: FrameSource, indices: np.ndarray, **options) -> Setti
     if source.channel.unipolar_ask:
         names = tuple(UNIPOLAR.get(name, name) for name in names)
     snrs = tuple(source.snrs[s] for s in np.unique(source.snr_index[indices]))
-    symbols = int(source.frame_length // source.samples_per_symbol)
-    model = FrameModel(symbols, source.frame_length, source.channel.roll_off, source.snr_definition)
+    facts = source.frame_length, source.samples_per_symbol
+    model = FrameModel.of(*facts, source.channel.roll_off, source.snr_definition)
     if "frames_per_cell" not in options:
         cells = max(1, len(names) * len(snrs))
         options["frames_per_cell"] = min(MOST, max(FEWEST, FRAMES // cells))
@@ -52,16 +52,16 @@ def limit_settings(source: FrameSource, indices: np.ndarray, **options) -> Setti
 
 
 def limits_of_run(
-    source: FrameSource, indices: np.ndarray, folder: Path, power_normalised: bool = True
+    source: FrameSource, indices: np.ndarray, folder: Path, keeps_scale: bool = False
 ) -> Limits | None:
     """Write ``limits.csv`` for these frames and return it; None, and a line in the log, where it isn't known.
 
-    power_normalised: whether the classifier sees frames at unit power, so that their scale tells it nothing.
+    keeps_scale: whether the classifier can tell at which amplitude a frame came, as its representation says.
     """
     try:
         if any(source.modulations[m] in ANALOG for m in np.unique(source.modulation_index[indices])):
             raise UserError("limits are known for digital classes alone; analog ones have no symbols")
-        settings = limit_settings(source, indices, gain="unknown" if power_normalised else "known")
+        settings = limit_settings(source, indices, gain="known" if keeps_scale else "unknown")
         if (said := bound_in_words(source)) is not None:
             log.info("%s", said)
         rows = cached_limits(settings, progress_over_snrs)

@@ -50,8 +50,7 @@ def yardsticks(bench: Workbench, indices: np.ndarray) -> Limits | None:
         (folder / name).unlink(missing_ok=True)
     if bench.parts.config.get("limits") != "auto":
         return None
-    normalised = getattr(bench.classifier.representation, "power_normalise", True)
-    limits = limits_of_run(bench.source, indices, folder, normalised)
+    limits = limits_of_run(bench.source, indices, folder, bench.classifier.representation.keeps_scale)
     if limits is not None:
         anchors_of_run(bench.source, indices, folder)
     return limits

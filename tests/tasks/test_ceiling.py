@@ -39,7 +39,7 @@ def test_settings_follow_the_frames_at_hand():
     settings = limit_settings(source, np.flatnonzero(source.snr_index == 1))
     assert settings.modulations == ("BPSK", "QPSK")
     assert settings.snrs == (10.0,)
-    assert (settings.model.symbols, settings.model.samples) == (256, 1024)
+    assert (settings.model.symbols, settings.model.samples) == (257, 1024)
     assert settings.frames_per_cell == 200
 
 
