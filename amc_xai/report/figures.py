@@ -26,6 +26,7 @@ from amc_xai.report.limits import limits_by_snr
 from amc_xai.report.perturbation import pis_by_fraction
 from amc_xai.report.perturbation_maps import perturbation_maps, published_shares
 from amc_xai.report.run_files import read_history, read_pis, run_folder_of
+from amc_xai.report.stress import read_stress, stress_figure
 from amc_xai.report.style import decibels, es_n0_of, snr_label, write_figure
 
 
@@ -33,8 +34,8 @@ def draw_figures(run_folder: str | Path) -> list[Path]:
     """Write ``figures/*.png`` from the files present in ``run_folder``; return their paths in reading order.
 
     ``limits.csv`` on its own gives limits_by_snr (with ``anchors.csv`` where present).
-    ``predictions.npz`` gives accuracy_by_snr (with ``limits.csv``, and with ``anchors.csv`` a panel for each task,
-    where present), confusion_modulation and confusion_snr;
+    ``stress.csv`` gives stress. ``predictions.npz`` gives accuracy_by_snr (with ``limits.csv``, and with
+    ``anchors.csv`` a panel for each task, where present), confusion_modulation and confusion_snr;
     ``metrics.json`` f1_by_class, and the name of the SNR axes; ``gates.csv`` gate_by_snr;
     ``history.jsonl`` training_curves; ``pis.csv`` pis_by_fraction and, with published masks in it,
     pis_published; ``pis_by_class.csv`` and ``pis_by_snr.csv`` maps of these names; ``perturbed_confusions.npz``
@@ -60,6 +61,8 @@ def build_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
         yield from _prediction_figures(table, definition, limits, anchors, es_n0_of(metrics))
     elif (folder / "limits.csv").exists():
         yield "limits_by_snr", limits_by_snr(read_limits(folder / "limits.csv"), anchors, definition)
+    if (folder / "stress.csv").exists() and (rows := read_stress(folder / "stress.csv")):
+        yield "stress", stress_figure(rows)
     if metrics and metrics.get("by_class"):
         yield "f1_by_class", f1_by_class(metrics)
     if (folder / "gates.csv").exists():
