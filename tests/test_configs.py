@@ -33,9 +33,18 @@ NEEDS = {
     **{f"representation/{name}": ["backbone=harper"] for name in ("iq", "amplitude_phase")},
     "representation/points": ["backbone=point_set"],
     # Experiments on sequences: said again, for the tiny size has a small image network of its own.
-    "experiment/limit_272_cpu": ["representation=points", "backbone=point_set"],
-    "experiment/limit_272": ["representation=points", "backbone=point_set_large"],
-    "experiment/networks_272_cpu": ["representation=iq", "backbone=cumulants"],
+    **{
+        f"experiment/{name}": ["representation=points", "backbone=point_set"]
+        for name in ("limit_272_cpu", "twin_272_cpu", "wild_cpu", "radioml_272", "radioml_442")
+    },
+    **{
+        f"experiment/{name}": ["representation=points", "backbone=point_set_large"]
+        for name in ("limit_272", "wild")
+    },
+    **{
+        f"experiment/{name}": ["representation=iq", "backbone=cumulants"]
+        for name in ("networks_272_cpu", "twin_272_networks_cpu")
+    },
     "backbone/fusion": ["representation=fusion", "representation.image.image_size=32"],
     "representation/fusion": ["backbone=fusion", "representation.image.image_size=32"],
 }
