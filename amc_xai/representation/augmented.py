@@ -59,6 +59,7 @@ class Augmented(nn.Module):
             leaves noise fewer chances to be taken for the carrier.
         dc: ``keep``, or ``remove``: fitted together with the symbols and taken out.
         equaliser: ``none``, or ``cma``: a blind one for multipath, made for constellations of one amplitude.
+        symbol_rate: ``given``, or ``refined``: looked for in each frame up to 0.6 % around what is stated.
         log: draw log(1 + count) instead of the count.
         smoothing: standard deviation of a Gaussian blur in pixels; 0 = off.
 
@@ -79,6 +80,7 @@ class Augmented(nn.Module):
         carrier_reach: float = 0.01,
         dc: str = "keep",
         equaliser: str = "none",
+        symbol_rate: str = "given",
         log: bool = True,
         smoothing: float = 0.0,
     ):
@@ -90,7 +92,7 @@ class Augmented(nn.Module):
                 f"there is no channel {unknown[0]!r}" if unknown else "name each channel once, and at least one"
             )
             raise UserError(f"representation.channels: {wrong}; choose from {', '.join(CHANNELS)}")
-        self.receiver = Receiver(tuple(pulses), carrier_reach, dc, equaliser)
+        self.receiver = Receiver(tuple(pulses), carrier_reach, dc, equaliser, symbol_rate)
         samples_per_symbol = check_blind(facts)
         if samples_per_symbol and "residual" in channels and not band_has_outside(samples_per_symbol):
             raise UserError(
@@ -115,7 +117,7 @@ class Augmented(nn.Module):
         """
         iq = normalise_power(iq)
         frame = torch.complex(iq[:, 0], iq[:, 1])
-        rates = rates_of(frame, self.samples_per_symbol, samples_per_symbol)
+        rates = rates_of(frame, self.samples_per_symbol, samples_per_symbol, self.receiver)
         if rates is None:
             return self._points(frame, self.samples_per_symbol, None)
         found = {}

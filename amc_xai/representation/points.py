@@ -95,6 +95,7 @@ class Points(nn.Module):
         carrier_reach: largest carrier offset that is looked for, in cycles a symbol, up to 0.4.
         dc: ``keep``, or ``remove``: fitted together with the symbols and taken out.
         equaliser: ``none``, or ``cma``: a blind one for multipath, made for constellations of one amplitude.
+        symbol_rate: ``given``, or ``refined``: looked for in each frame up to 0.6 % around what is stated.
 
     Raises:
         UserError: for less than 2 samples a symbol, an unknown group, pulse or dc, or too far a reach.
@@ -111,13 +112,14 @@ class Points(nn.Module):
         carrier_reach: float = 0.003,
         dc: str = "keep",
         equaliser: str = "none",
+        symbol_rate: str = "given",
     ):
         super().__init__()
         unknown = [g for g in groups if g not in GROUPS]
         if unknown or not groups or len(set(groups)) < len(groups):
             wrong = f"there is no group {unknown[0]!r}" if unknown else "name each group once, and at least one"
             raise UserError(f"representation.groups: {wrong}; choose from {', '.join(GROUPS)}")
-        self.receiver = Receiver(tuple(pulses), carrier_reach, dc, equaliser)
+        self.receiver = Receiver(tuple(pulses), carrier_reach, dc, equaliser, symbol_rate)
         self.samples_per_symbol = check_blind(facts)
         self.groups = tuple(groups)
         self.channels = tuple(name for group in self.groups for name in _names(group))
@@ -130,7 +132,7 @@ class Points(nn.Module):
         """Sequences of frames (B, 2, L); ``samples_per_symbol`` (B,) where they differ from frame to frame."""
         iq = normalise_power(iq)
         frame = torch.complex(iq[:, 0], iq[:, 1])
-        rates = rates_of(frame, self.samples_per_symbol, samples_per_symbol)
+        rates = rates_of(frame, self.samples_per_symbol, samples_per_symbol, self.receiver)
         if rates is None:
             return self._points(synchronise(frame, self.samples_per_symbol, self.receiver))
         length = frame.shape[-1]

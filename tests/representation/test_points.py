@@ -201,3 +201,13 @@ def test_a_rate_that_nobody_tells_is_estimated():
     assert points.output_shape(1024) == (2, 510) and found.shape[1:] == (2, 126)
     inner = found[:, 0, 10:110]
     assert (inner.std(1) / inner.mean(1)).median() < 0.15  # QPSK has one amplitude
+
+
+def test_a_rate_that_is_a_little_off_can_be_refined():
+    iq = frames("QPSK", 30, 25.0, roll_off=(0.3, 0.4))
+    told = Facts(1024, 8.025)
+    given, refined = (
+        channels(Points(told, ["amplitude"], symbol_rate=kind), iq)["amplitude"] for kind in ("given", "refined")
+    )
+    spread = [(amplitude[:, :100].std(1) / amplitude[:, :100].mean(1)).median() for amplitude in (given, refined)]
+    assert spread[1] < 0.06 and spread[0] > 2 * spread[1]

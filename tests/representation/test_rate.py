@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from amc_xai.representation.synchronisation import estimate_symbol_rate
+from amc_xai.representation.synchronisation import estimate_symbol_rate, refine_symbol_rate
 from tests.representation.received import frames, samples
 
 
@@ -63,3 +63,27 @@ def test_it_does_not_hang_on_scale_or_neighbours():
     torch.testing.assert_close(estimate_symbol_rate(1e-3 * iq).samples_per_symbol, together, rtol=1e-4, atol=0)
     alone = torch.cat([estimate_symbol_rate(one).samples_per_symbol for one in iq])
     torch.testing.assert_close(alone, together, rtol=1e-4, atol=0)
+
+
+def test_a_stated_rate_is_refined_from_128_symbols():
+    """Recordings said to have 8 samples a symbol had 8.025: half a symbol in a frame of 1,024 samples."""
+    made = frames("QPSK", 60, 1024, 8.0, 15.0, roll_off=(0.35, 0.35))
+    signal = samples(made)
+    for stated in (7.97, 8.0, 8.03):
+        for told in (stated, torch.full((60,), stated)):
+            refined = refine_symbol_rate(signal, told)
+            error = (refined.samples_per_symbol / 8 - 1).abs()
+            assert error.median() < 6e-4 and error.quantile(0.9) < 2e-3
+    noise = torch.randn(60, 1024, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
+    kept = refine_symbol_rate(noise, 8.0).samples_per_symbol
+    assert (kept == 8.0).float().mean() > 0.9
+    silence = refine_symbol_rate(torch.zeros(2, 1024, dtype=torch.complex64), 8.0)
+    assert (silence.samples_per_symbol == 8.0).all()
+
+
+def test_images_far_below_the_band_are_no_part_of_it():
+    """What a resampling leaves beside the band, 60 dB down, once gave the strongest line of all."""
+    made = samples(frames("QPSK", 8, 2048, 8.0, 60.0, roll_off=(0.35, 0.35)))
+    image = 1e-3 * made * torch.exp(2j * torch.pi * 0.375 * torch.arange(2048))
+    estimate = estimate_symbol_rate(made + image)
+    assert ((estimate.samples_per_symbol / 8 - 1).abs() < 1e-3).all()

@@ -22,7 +22,7 @@ from amc_xai.representation.synchronisation.noise import (
     outside_noise,
     outside_residual,
 )
-from amc_xai.representation.synchronisation.rate import SymbolRate, estimate_symbol_rate
+from amc_xai.representation.synchronisation.rate import SymbolRate, estimate_symbol_rate, refine_symbol_rate
 from amc_xai.representation.synchronisation.receive_filter import PULSES, pulse_spectrum
 from amc_xai.representation.synchronisation.spectrum import Spectrum, periods_of, spectrum
 from amc_xai.representation.synchronisation.staggered import staggered_carrier
@@ -51,6 +51,7 @@ __all__ = [
     "pulse_spectrum",
     "rates_of",
     "recover_carrier",
+    "refine_symbol_rate",
     "shared_grids",
     "spectrum",
     "staggered_carrier",

@@ -16,7 +16,12 @@ from amc_xai.representation.synchronisation.dc import dc_of
 from amc_xai.representation.synchronisation.equaliser import equalise
 from amc_xai.representation.synchronisation.grid import ENDS, symbol_count, symbol_counts, widest_symbol
 from amc_xai.representation.synchronisation.noise import OutsideNoise, bin_variance, outside_noise
-from amc_xai.representation.synchronisation.rate import HIGHEST, LOWEST, estimate_symbol_rate
+from amc_xai.representation.synchronisation.rate import (
+    HIGHEST,
+    LOWEST,
+    estimate_symbol_rate,
+    refine_symbol_rate,
+)
 from amc_xai.representation.synchronisation.receive_filter import PULSES, check_pulses, choose_filter
 from amc_xai.representation.synchronisation.spectrum import (
     LEAST_SAMPLES_PER_SYMBOL,
@@ -42,19 +47,23 @@ class Receiver:
     ``pulses``: those that the receive filter is chosen among, see PULSES; one alone is taken for all frames.
     ``carrier_reach``: largest carrier offset that is looked for, in cycles a symbol. Above 1/32 the band's own
     place is found first, up to 0.4; a smaller reach leaves noise fewer chances to be taken for the carrier.
-    ``dc``: ``keep`` | ``remove``. ``equaliser``: ``none`` | ``cma``. Raises UserError for what isn't allowed.
+    ``dc``: ``keep`` | ``remove``. ``equaliser``: ``none`` | ``cma``. ``symbol_rate``: ``given`` | ``refined``.
+    Raises UserError for what isn't allowed.
     """
 
     pulses: Sequence[str] = PULSES
     carrier_reach: float = 0.01
     dc: str = "keep"
     equaliser: str = "none"
+    symbol_rate: str = "given"
 
     def __post_init__(self) -> None:
         check_pulses(self.pulses)
         check_reach(self.carrier_reach)
         if self.dc not in ("keep", "remove"):
             raise UserError(f"representation.dc must be keep or remove, not {self.dc!r}")
+        if self.symbol_rate not in ("given", "refined"):
+            raise UserError(f"representation.symbol_rate must be given or refined, not {self.symbol_rate!r}")
         if self.equaliser not in ("none", "cma"):
             raise UserError(f"representation.equaliser must be none or cma, not {self.equaliser!r}")
 
@@ -117,15 +126,18 @@ def check_blind(facts: Facts) -> float | None:
     return known
 
 
-def rates_of(frame: torch.Tensor, stated: float | None, given: torch.Tensor | None) -> torch.Tensor | None:
-    """Samples a symbol (B,) of frames, complex (B, L): those ``given``; where neither they nor one number for all
-    is known, those that the frames tell; None where the number ``stated`` holds for all."""
-    if given is not None:
-        return given.to(frame.device, torch.float32)
-    if stated is not None:
-        return None
-    _say_estimated()
-    return estimate_symbol_rate(frame).samples_per_symbol.clamp(LOWEST, HIGHEST)
+def rates_of(
+    frame: torch.Tensor, stated: float | None, given: torch.Tensor | None, receiver: Receiver
+) -> torch.Tensor | None:
+    """Samples a symbol (B,) of frames, complex (B, L): those ``given``, or ``stated`` for all, refined where the
+    receiver is to; those that the frames tell where neither is known; None where the number ``stated`` holds."""
+    if given is None and stated is None:
+        _say_estimated()
+        return estimate_symbol_rate(frame).samples_per_symbol.clamp(LOWEST, HIGHEST)
+    known = stated if given is None else given.to(frame.device, torch.float32)
+    if receiver.symbol_rate == "refined":
+        return refine_symbol_rate(frame, known).samples_per_symbol.clamp(min=LEAST_SAMPLES_PER_SYMBOL)
+    return None if given is None else known
 
 
 @cache

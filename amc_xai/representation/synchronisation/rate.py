@@ -17,6 +17,10 @@ SURE, RIVAL = 10.0, 0.6
 DEVIATION, WITHIN = 0.36, 1e-3 / 2.6
 # The spectrum is smoothed over this share of the sample rate; the least of it, at this quantile, is noise.
 SMOOTHING, FLOOR = 1 / 64, 0.1
+# What lies so far below the band's power is no part of it: images that a resampling left would be made as loud.
+DEEPEST = 1e-3
+# A stated rate is looked for within this share of it; a line of less strength says nothing new.
+REFINED, WEAKEST = 0.006, 8.0
 LEAST_OVERLAP = 0.004
 # Variance of a frame's power over its mean squared, within the band: less is GMSK's constant envelope.
 CONSTANT = 0.13
@@ -58,6 +62,31 @@ def estimate_symbol_rate(iq: torch.Tensor, lowest: float = LOWEST, highest: floa
     return SymbolRate(*(torch.where(take, b, a) for a, b in zip(by_power, by_square, strict=True)))
 
 
+def refine_symbol_rate(
+    frame: torch.Tensor, samples_per_symbol: float | torch.Tensor, within: float = REFINED
+) -> SymbolRate:
+    """The symbol rate of complex frames (B, L) near a stated one, number or (B,), up to a share ``within`` of it.
+
+    Where the line is too weak to be told from chance the stated rate stays.
+    """
+    length = frame.shape[-1]
+    white, power, _ = _whitened(frame)
+    y = torch.fft.ifft(white)[:, : 2 * length].abs().square()
+    size = power.shape[-1]
+    ratio = squared(torch.fft.fft(y - y.mean(1, keepdim=True), size)) / _expected(power, True).clamp(min=1e-30)
+    stated = torch.as_tensor(samples_per_symbol, dtype=torch.float32, device=frame.device).expand(len(frame))
+    frequency = torch.arange(size, device=frame.device) * (2 / size)
+    # One bin more on either side: between two bins of a short frame the stated rate lies as well.
+    away = (frequency - 1 / stated[:, None]).abs() > within / stated[:, None] + 2 / size
+    best, place = ratio.masked_fill(away, 0).max(1)
+    left, middle, right = (ratio.gather(1, (place[:, None] + k) % size)[:, 0].sqrt() for k in (-1, 0, 1))
+    shift = 0.5 * (right - left) / (2 * middle - left - right).clamp(min=1e-12)
+    found = 1 / ((place + shift.clamp(-0.5, 0.5)) * (2 / size))
+    found = torch.minimum(torch.maximum(found, stated * (1 - within)), stated * (1 + within))
+    told = best > WEAKEST
+    return SymbolRate(torch.where(told, found, stated), best, told & _sharp(length / stated, best))
+
+
 def _whitened(frame: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Spectrum of frames at twice the sample rate, flat within the band and 0 beside it; its power; and the power
     of the frames' samples within the band. The frame takes the first half of what its spectrum transforms into."""
@@ -70,6 +99,7 @@ def _whitened(frame: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Te
         torch.nn.functional.pad(power[:, None], (width // 2, width // 2), mode="circular"), width, 1
     )[:, 0]
     floor = smooth.kthvalue(max(1, int(FLOOR * size)), dim=-1, keepdim=True).values
+    floor = torch.maximum(floor, DEEPEST * smooth.amax(1, keepdim=True))
     share = (1 - 1.5 * floor / smooth.clamp(min=1e-30)).clamp(min=0)
     envelope = squared(torch.fft.ifft(spectrum * share)[:, :length])
     spectrum = spectrum * (share / smooth.clamp(min=1e-30).sqrt())

@@ -13,11 +13,12 @@ from amc_xai.signal.filters import root_raised_cosine_spectrum
 
 PULSES = (
     *("rrc_0.1", "rrc_0.15", "rrc_0.2", "rrc_0.25", "rrc_0.3", "rrc_0.35", "rrc_0.4"),
-    *("rc_0.2", "rc_0.3", "rc_0.4", "rectangular"),
+    *("rc_0.3", "rc_0.4", "rectangular"),
 )
 # Noise over signal in the spectrum, dB: what the filters are made for, the nearest one for each frame. Below the
 # last, what a frame's cut ends spill over the spectrum is more than the noise.
 LEVELS_DB = tuple(range(10, -31, -5))
+SPILLED_DB = -3.0
 # Cycles a symbol. Any pulse fills the spectrum up to the first; of those that are limited in band, none reaches
 # the second.
 INNER, BEYOND = 0.3, 0.8
@@ -145,7 +146,7 @@ def choose_filter(
         below = torch.cat([torch.zeros_like(bins[:, :1]), bins[:, : periods - 1]], 1)
         pairs = torch.cat([_power(above), _power(below), (above * below.conj()).real], 1) / signal
         likelihood = (pairs @ bank.weights.T).unflatten(1, bank.constants.shape) + bank.constants
-        likelihood = likelihood[rows, level]
+        likelihood = likelihood[rows, level.clamp(max=_trusted(periods))]
         roots = torch.tensor([name.startswith("rrc") for name in pulses], device=device)
         finalists = []
         for group in (roots, ~roots):
@@ -166,6 +167,13 @@ def choose_filter(
             )
             margin = (first - second).abs()
     return Filtered(filtered, symbols, bank.filters[level, chosen], chosen, margin)
+
+
+def _trusted(periods: int) -> int:
+    """Index into LEVELS_DB of the least noise for which the spectrum of so many symbols can be believed: what the
+    cut ends spill over it falls with their number."""
+    spilled = SPILLED_DB - 10 * math.log10(periods)
+    return min(max(0, round((LEVELS_DB[0] - spilled) / (LEVELS_DB[0] - LEVELS_DB[1]))), len(LEVELS_DB) - 1)
 
 
 def _scatter(power: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
