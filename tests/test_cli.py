@@ -72,6 +72,9 @@ def test_keys_on_the_command_line_override_the_checkpoint(cli, trained):
 def test_groups_on_the_command_line_replace_the_checkpoints(cli, trained, tmp_path):
     store = tmp_path / "store"
     assert cli(*tiny("task=generate", f"dataset.path={store}")).code == 0
+    # Where and how frames are held is no other set: the work goes on.
+    again = cli(*tiny("task=generate", f"dataset.path={store}", "dataset.half_precision=true"))
+    assert again.code == 0 and "4 cells (0 written now)" in again.out
     result = cli(
         "task=evaluate",
         f"checkpoint={trained}/checkpoints/best.pt",
@@ -125,6 +128,8 @@ BAD = {
     "backbone": (["backbone=timm", "backbone.name=resnet1"], ["backbone.name", "resnet1"]),
     "tiny_cells": (["dataset.frames_per_cell=3"], ["split.ratios", "frames_per_cell"]),
     "ratios": (["split.ratios=[0.5,0.1,0.1]"], ["split.ratios"]),
+    "no_validation": (["split.ratios=[0.8,0,0.2]"], ["split.ratios", "validation", "[0.8,0.1,0.1]"]),
+    "snr_word": (["dataset.snrs=[0,abc]"], ["dataset.snrs", "'abc'", "[0,10,20]"]),
     "no_checkpoint": (["task=evaluate"], ["checkpoint", "task=evaluate"]),
     "absent_checkpoint": (["task=evaluate", "checkpoint=nowhere.pt"], ["checkpoint", "nowhere.pt"]),
     "absent_resume": (["resume=nowhere.pt"], ["resume", "nowhere.pt"]),

@@ -25,7 +25,7 @@ def choose_modulations(
                 f"dataset.modulations: {where} holds none of the {len(digital)} digital classes; it "
                 f"holds {', '.join(present)}"
             )
-    return choose(wanted, present, "dataset.modulations", where)
+    return choose(check_names("dataset.modulations", wanted), present, "dataset.modulations", where)
 
 
 def choose_snrs(wanted: Sequence[float] | str | None, present: list[float], where: str) -> list[float]:
@@ -34,10 +34,7 @@ def choose_snrs(wanted: Sequence[float] | str | None, present: list[float], wher
     Raises:
         UserError: naming an SNR that isn't there, and those that are.
     """
-    if isinstance(wanted, str):
-        if wanted != "all":
-            raise UserError(f"dataset.snrs must be a list of SNRs in dB, or all, not {wanted!r}")
-        wanted = None
+    wanted = None if wanted is None or wanted == "all" else check_decibels(wanted, "list of SNRs in dB, or all")
     return [float(s) for s in choose(wanted, present, "dataset.snrs", where)]
 
 
@@ -51,8 +48,8 @@ def choose(wanted: Sequence | None, present: list, key: str, where: str) -> list
         return present
     absent = [w for w in wanted if w not in present]
     if absent:
-        allowed = ", ".join(f"{p:g}" if isinstance(p, int | float) else p for p in present)
-        raise UserError(f"{key}: {where} holds no {absent[0]}; it holds {allowed}")
+        lacked, *held = (f"{p:g}" if isinstance(p, int | float) else p for p in (absent[0], *present))
+        raise UserError(f"{key}: {where} holds no {lacked}; it holds {', '.join(held)}")
     if len(set(wanted)) < len(wanted) or not wanted:
         raise UserError(f"{key} must name at least one entry, and each only once, not {list(wanted)}")
     return list(wanted)
@@ -76,7 +73,40 @@ def check_facts(
         )
 
 
-def check_count(key: str, value: int | None) -> None:
-    """Raise UserError unless ``value`` is None or at least 1."""
-    if value is not None and value < 1:
-        raise UserError(f"{key} must be 1 or more, not {value}")
+def check_count(key: str, value: int | None, null: bool = True) -> None:
+    """Raise UserError unless ``value`` is a whole number of at least 1, or None where ``null`` allows it."""
+    if value is None and null:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UserError(f"{key} must be 1 or more (a whole number){' or null' if null else ''}, not {value}")
+
+
+def check_seed(key: str, value: int) -> None:
+    """Raise UserError unless ``value`` is a whole number."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UserError(f"{key} must be a whole number, not {value}")
+
+
+def check_switch(key: str, value: bool) -> None:
+    """Raise UserError unless ``value`` is true or false: a word in their place would count as true."""
+    if not isinstance(value, bool):
+        raise UserError(f"{key} must be true or false, not {value!r}")
+
+
+def check_names(key: str, value: Sequence[str] | None) -> list[str] | None:
+    """A list of names, or None; UserError for anything else."""
+    if value is None:
+        return None
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
+        raise UserError(f"{key} must be a list of names, such as [BPSK,QPSK], not {value!r}")
+    return list(value)
+
+
+def check_decibels(value: Sequence[float], what: str = "list of SNRs in dB") -> list[float]:
+    """A list of SNRs as floats; UserError, saying ``what`` is wanted, for anything else."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise UserError(f"dataset.snrs must be a {what}, such as [0,10,20], not {value!r}")
+    for entry in value:
+        if not isinstance(entry, int | float) or isinstance(entry, bool) or not math.isfinite(entry):
+            raise UserError(f"dataset.snrs must be a {what}, such as [0,10,20]; {entry!r} is no number")
+    return [float(v) for v in value]

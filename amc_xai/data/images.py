@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 
-from amc_xai.data.choice import check_count, check_facts, choose_modulations, choose_snrs
+from amc_xai.data.choice import check_count, check_facts, check_names, choose_modulations, choose_snrs
 from amc_xai.errors import UserError
 
 NAME = re.compile(
@@ -60,6 +60,7 @@ class Images:
             )
         check_count("dataset.frames_per_cell", frames_per_cell)
         check_facts(snr_definition=snr_definition)
+        channels = check_names("dataset.channels", channels)
         found, types, twins = find_images(Path(path))
         for channel in channels:
             if channel not in types:

@@ -58,7 +58,7 @@ class Recordings:
         if path is None:
             raise UserError("dataset.path must name a recording or a folder of them (dataset.path=FILE_OR_FOLDER)")
         check_facts(samples_per_symbol, sample_rate, snr_definition)
-        check_count("dataset.frame_length", frame_length)
+        check_count("dataset.frame_length", frame_length, null=False)
         check_count("dataset.hop", hop)
         check_count("dataset.frames_per_cell", frames_per_cell)
         self.frame_length = frame_length
@@ -74,7 +74,7 @@ class Recordings:
                 len(real), len(recordings), real[0],
             )  # fmt: skip
         if labels is not None:
-            read_labels(Path(labels), recordings)
+            read_labels(Path(str(labels)), recordings)
         named = [label for recording in recordings for label in recording.labels]
         held = sorted({label.modulation for label in named if label.modulation is not None})
         levels = sorted({label.snr for label in named if label.snr is not None})

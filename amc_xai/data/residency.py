@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from amc_xai.data.choice import check_switch
 from amc_xai.data.contracts import FrameSource, lengths_of
 from amc_xai.errors import UserError
 
@@ -28,6 +29,7 @@ def resident(source: FrameSource, residency: str, half: bool, device: torch.devi
     """
     if residency not in RESIDENCIES:
         raise UserError(f"dataset.residency must be one of {', '.join(RESIDENCIES)}, not {residency!r}")
+    check_switch("dataset.half_precision", half)
     if residency == "disk" or getattr(source, "endless", False):
         return source
     if lengths_of(source) is not None:

@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from amc_xai.data.blocks import LEFT_OUT, sharing, split_stretches
+from amc_xai.data.choice import check_seed
 from amc_xai.data.contracts import Origin
 from amc_xai.data.counts import least_frames, nearest_counts, random_keys
 from amc_xai.errors import UserError
@@ -70,6 +71,7 @@ def stratified_split(
         UserError: for bad ratios, or for a cell too small to give each part a frame.
     """
     ratios = check_ratios(ratios)
+    check_seed("split.seed", seed)
     frames = len(modulation_index)
     if frames == 0:
         raise UserError("dataset: there is not one frame to split")
@@ -130,11 +132,12 @@ def split_overlapping(cell: np.ndarray, known: np.ndarray, origin: Origin, ratio
 
 def check_ratios(ratios: Sequence[float]) -> np.ndarray:
     """Three shares, none negative, with a sum of 1, as an array (3,)."""
-    array = np.asarray(ratios, dtype=float)
+    numbers = isinstance(ratios, Sequence | np.ndarray) and all(isinstance(r, int | float) for r in ratios)
+    array = np.asarray(ratios if numbers else [], dtype=float)
     if array.shape != (3,) or (array < 0).any() or not abs(array.sum() - 1) <= 1e-6 or array[0] + array[2] == 0:
         raise UserError(
             "split.ratios must be three shares (train, validation, test), each 0 or more, with a sum of 1, "
-            f"such as [0.8,0.1,0.1], not {list(ratios)}"
+            f"such as [0.8,0.1,0.1], not {ratios}"
         )
     return array / array.sum()
 

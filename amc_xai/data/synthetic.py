@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from amc_xai.data.choice import check_count, check_decibels, check_names, check_seed, check_switch
 from amc_xai.data.contracts import Batch
 from amc_xai.errors import UserError
 from amc_xai.signal import Channel, Frames, draw_fresh, draw_seeded, synthesise
@@ -69,13 +70,17 @@ class Synthetic:
                     f"dataset.modulations must be a list of classes, digital or all, not {modulations!r}"
                 )
             modulations = NAMED_SETS[modulations]
-        self.modulations = list(modulations)
+        self.modulations = check_names("dataset.modulations", modulations) or []
         unknown = [m for m in self.modulations if m not in MODULATIONS]
         if unknown or not self.modulations or len(set(self.modulations)) < len(self.modulations):
             wrong = f"{unknown[0]!r} is unknown" if unknown else "name each class once, and at least one"
             raise UserError(f"dataset.modulations: {wrong}; choose from {', '.join(MODULATIONS)}")
-        if frames_per_cell < 1:
-            raise UserError(f"dataset.frames_per_cell must be 1 or more, not {frames_per_cell}")
+        check_count("dataset.frames_per_cell", frames_per_cell, null=False)
+        check_count("dataset.frames_per_epoch", frames_per_epoch)
+        check_seed("dataset.seed", seed)
+        check_switch("dataset.endless", endless)
+        if channel is not None and not isinstance(channel, dict):
+            raise UserError(f"dataset.channel: name a file of settings (dataset/channel=awgn), not {channel!r}")
         self.frames_per_cell = frames_per_cell
         self.length_range = check_range("frame_length", frame_length)
         self._oversampling = check_range("samples_per_symbol", samples_per_symbol)
@@ -188,7 +193,7 @@ def check_snrs(
     samples_per_symbol: tuple[float, float] = (8.0, 8.0),
 ) -> list[float]:
     """SNRs in dB as floats, each named once, and each of them within -40..90 dB of Es/N0 for every class."""
-    values = [float(s) for s in snrs]
+    values = check_decibels(snrs)
     if not values or len(set(values)) < len(values):
         raise UserError(f"dataset.snrs must name at least one SNR, and each only once, not {list(snrs)}")
     for name in modulations:

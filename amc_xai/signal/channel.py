@@ -1,6 +1,7 @@
 """The settings of pulse shaping, synchronisation errors, impairments and the receiver."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,13 +77,22 @@ class Channel:
     """What an SNR means (see `snr`). RadioML's two also give every class the power that it has in those sets."""
 
     def __post_init__(self) -> None:
-        names = (self.pulse,) if isinstance(self.pulse, str) else tuple(self.pulse)
-        object.__setattr__(self, "pulse", names)
+        names = (
+            self.pulse if isinstance(self.pulse, Sequence) and not isinstance(self.pulse, str) else (self.pulse,)
+        )
+        object.__setattr__(self, "pulse", tuple(names))
         for name in ("roll_off", "path_delays", "path_powers", "filter_band", "dc", "clip"):
             value = getattr(self, name)
-            if value is not None:
-                value = (value, value) if isinstance(value, int | float) else value
+            if value is not None or name != "clip":
+                value = value if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
+                if not all(map(is_number, value)):
+                    raise UserError(f"channel.{name}: {getattr(self, name)!r} is not a list of numbers")
                 object.__setattr__(self, name, tuple(float(v) for v in value))
+        for name in ("unipolar_ask", "random_timing", "random_phase"):
+            if not isinstance(getattr(self, name), bool):
+                raise UserError(
+                    f"channel.{name}: {getattr(self, name)!r} is not allowed, it must be true or false"
+                )
         self._check_pulse()
         for name, low, high in (("roll_off", 0.0, 1.0), ("filter_band", 0.0, 1.0), ("dc", 0.0, 10.0)):
             check_pair(name, getattr(self, name), low, high)
@@ -102,7 +112,7 @@ class Channel:
             ("noise_slope_db", 40.0),
         ):
             value = getattr(self, name)
-            if not (math.isfinite(value) and 0 <= value <= most):
+            if not (is_number(value) and 0 <= value <= most):
                 bound = "" if most == math.inf else f" and at most {most:g}"
                 raise UserError(f"channel.{name}: {value} is not allowed, it must be finite and at least 0{bound}")
         self._check_paths()
@@ -116,7 +126,7 @@ class Channel:
         if unknown or not self.pulse:
             wrong = f"{unknown[0]!r} is unknown" if unknown else "name at least one"
             raise UserError(f"channel.pulse: {wrong}, allowed are {', '.join(PULSES)}")
-        if not 0.1 <= self.gaussian_bt <= 5:
+        if not (is_number(self.gaussian_bt) and 0.1 <= self.gaussian_bt <= 5):
             raise UserError(f"channel.gaussian_bt: {self.gaussian_bt} is not allowed, it must lie in 0.1..5")
 
     def _check_paths(self) -> None:
@@ -153,6 +163,11 @@ class Channel:
         """Whether a frame needs more random numbers than pulse, carrier, fading and white noise take."""
         moved = self.carrier_offset_max or self.clock_offset_ppm
         return bool(self.filters or self.converts or moved or len(self.pulse) > 1)
+
+
+def is_number(value: object) -> bool:
+    """Whether this is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_pair(name: str, pair: tuple[float, ...], lowest: float, highest: float) -> None:

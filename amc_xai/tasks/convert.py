@@ -7,7 +7,7 @@ from pathlib import Path
 from amc_xai.data import Facts
 from amc_xai.data.conversion import SplitStoreWriter, labelled_cells, write_cells
 from amc_xai.errors import UserError
-from amc_xai.parts import Parts
+from amc_xai.parts import OF_THE_KEEPER, Parts
 from amc_xai.progress import progress
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,9 @@ def run(
     root = Path(os.path.abspath(os.path.expanduser(to)))
     if hasattr(source, "image_shape"):
         raise UserError("dataset: images can't be converted again; convert from the I/Q frames they came from")
-    stamp = {"seed": parts.seed, "format": format, "dataset": parts.config["dataset"]}
+    # How frames are held says nothing of what is written.
+    frames = {key: value for key, value in parts.config["dataset"].items() if key not in OF_THE_KEEPER}
+    stamp = {"seed": parts.seed, "format": format, "dataset": frames}
     writer = SplitStoreWriter()
     if format == "images":
         from amc_xai.tasks.images import PngWriter

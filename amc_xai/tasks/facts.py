@@ -5,7 +5,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from amc_xai.data import Facts, FrameSource
+from amc_xai.data.contracts import OwnRates
 from amc_xai.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -16,7 +19,8 @@ def settle(source: FrameSource, loaded: dict[str, Any] | None, key: str) -> Fact
     """The facts that the representation is built from, which ``source`` states from now on.
 
     What the source doesn't know is taken from the checkpoint, if there is one. SNR labels whose meaning nobody
-    tells are taken as Es/N0. A frame length that the network wasn't trained on is said in the log.
+    tells are taken as Es/N0. A frame length that the network wasn't trained on is said in the log, and so are
+    frames of which each has samples a symbol of its own.
 
     Args:
         source: of the frames that the network is to see.
@@ -35,20 +39,28 @@ def settle(source: FrameSource, loaded: dict[str, Any] | None, key: str) -> Fact
             "aren't proven (dataset.frame_length=%d)",
             key, trained.frame_length, own.frame_length, trained.frame_length,
         )  # fmt: skip
+    each = isinstance(source, OwnRates) and source.samples_per_symbol_of(np.arange(1)) is not None
     if own.samples_per_symbol is None and trained.samples_per_symbol is not None:
-        log.info(
-            "dataset.samples_per_symbol is not known; taken as %g, which the network was trained at",
-            trained.samples_per_symbol,
-        )
+        if each:
+            log.warning(
+                "%s: the network was trained at %g samples a symbol, and each of these frames has its own; its "
+                "answers on others aren't proven", key, trained.samples_per_symbol,
+            )  # fmt: skip
+        else:
+            log.info(
+                "dataset.samples_per_symbol is not known; taken as %g, which the network was trained at",
+                trained.samples_per_symbol,
+            )
     definition = own.snr_definition or trained.snr_definition
     if definition is None:
         definition = ASSUMED_DEFINITION
         if source.snrs:
             log.info("dataset.snr_definition is not known; the SNR labels are taken as Es/N0 (es_n0)")
-    source.samples_per_symbol = own.samples_per_symbol or trained.samples_per_symbol
-    source.sample_rate = own.sample_rate or trained.sample_rate
+    symbols = own.samples_per_symbol or trained.samples_per_symbol
+    rate = own.sample_rate or trained.sample_rate
+    source.samples_per_symbol, source.sample_rate = None if each else symbols, rate
     source.snr_definition = definition
-    return Facts.of(source)
+    return Facts(own.frame_length, symbols, rate, definition)
 
 
 def trained_facts(loaded: dict[str, Any]) -> Facts:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from amc_xai.data.conversion import SplitStoreWriter, labelled_cells, write_cells
 from amc_xai.errors import UserError
-from amc_xai.parts import Parts
+from amc_xai.parts import OF_THE_KEEPER, Parts
 from amc_xai.progress import progress
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ def run(parts: Parts, name: str = "generate", workers: int = 1, needs_checkpoint
     source = parts.make["dataset"]()
     root = Path(parts.config["dataset"]["path"])
     # Where the set is written, and how it is held and trained on, says nothing of what is in it.
-    unrelated = ("path", "endless", "frames_per_epoch", "residency")
+    unrelated = ("path", "endless", "frames_per_epoch", *OF_THE_KEEPER)
     stamp = {"dataset": {k: v for k, v in parts.config["dataset"].items() if k not in unrelated}}
     cells = len(labelled_cells(source))
     work = write_cells(source, SplitStoreWriter(), root, stamp, workers)

@@ -36,6 +36,11 @@ def run(
     names = [objective] if isinstance(objective, str) else objective
     refuse_own_folder(parts)
     bench = Workbench.build(parts)
+    if len(bench.split.validation) == 0:
+        raise UserError(
+            "split.ratios: a training is measured on the validation part after every epoch, and that holds no "
+            "frame; give it a share above 0, such as [0.8,0.1,0.1]"
+        )
     parts, main = bench.parts, bench.accelerator.is_main_process
     options = parts.make["trainer"]
     loss = parts.make["loss"](bench.classifier.snrs)

@@ -115,7 +115,7 @@ def make_source(parts: Parts, device: torch.device) -> FrameSource:
     """The source as configured, which keeps its frames where ``dataset.residency`` says."""
     options = parts.config["dataset"]
     source = parts.make["dataset"]()
-    return resident(source, options.get("residency", "disk"), bool(options.get("half_precision", False)), device)
+    return resident(source, options.get("residency", "disk"), options.get("half_precision", False), device)
 
 
 def make_classifier(parts: Parts, facts: Facts, modulations: list[str], snrs: list[float]) -> Classifier:

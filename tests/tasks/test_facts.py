@@ -152,6 +152,15 @@ def test_a_frame_length_that_the_network_never_saw_is_warned_about(caplog):
     assert "trained on frames of length 64 and has never seen 128" in said.getMessage()
 
 
+def test_frames_with_samples_a_symbol_of_their_own_keep_them(caplog):
+    ranged = Synthetic(
+        ["BPSK"], [0], 2, frame_length=64, samples_per_symbol=[4, 9], channel={"snr_definition": "sample"}
+    )
+    assert settle(ranged, TRAINED, "checkpoint").samples_per_symbol == 8
+    assert ranged.samples_per_symbol is None and ranged.samples_per_symbol_of(np.arange(2)) is not None
+    assert "trained at 8 samples a symbol, and each of these frames has its own" in caplog.text
+
+
 def test_predict_and_evaluate_refuse_frames_at_other_samples_a_symbol(cli, trained, store_at_4):
     best = f"checkpoint={trained}/checkpoints/best.pt"
     for given in (
