@@ -118,7 +118,7 @@ def test_resume_goes_on_where_the_run_stopped(cli):
 
 BAD = {
     "modulation": (["dataset.modulations=[BPSK,17QAM]"], ["dataset.modulations", "17QAM", "16QAM"]),
-    "snr": (["dataset.snrs=[0,99]"], ["dataset.snrs", "99", "-20..30"]),
+    "snr": (["dataset.snrs=[0,99]"], ["dataset.snrs", "99", "-40..90"]),
     "fraction": (["perturbation.fractions=[0.1,1.5]"], ["perturbation.fractions", "1.5", "(0, 1]"]),
     "selector": (["perturbation.selectors=[topp]"], ["perturbation.selectors", "topp", "random"]),
     "vit_crop": (

@@ -77,8 +77,10 @@ def check_count(key: str, value: int | None, null: bool = True) -> None:
     """Raise UserError unless ``value`` is a whole number of at least 1, or None where ``null`` allows it."""
     if value is None and null:
         return
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise UserError(f"{key} must be 1 or more (a whole number){' or null' if null else ''}, not {value}")
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UserError(f"{key} must be a whole number{' or null' if null else ''}, not {value}")
+    if value < 1:
+        raise UserError(f"{key} must be 1 or more, not {value}")
 
 
 def check_seed(key: str, value: int) -> None:

@@ -139,7 +139,7 @@ def test_bad_classes_are_refused(modulations, sentence):
     [
         ([0, -40.5], "dataset.snrs: -40.5 dB lies outside -40..90 dB of Es/N0"),
         ([91], "dataset.snrs: 91 dB lies outside -40..90 dB of Es/N0"),
-        ([float("nan")], "dataset.snrs: nan dB lies outside -40..90 dB of Es/N0"),
+        ([float("nan")], "dataset.snrs must be a list of SNRs in dB, such as [0,10,20]; nan is no number"),
         ([4, 4.0], "dataset.snrs must name at least one SNR, and each only once"),
         ([], "dataset.snrs must name at least one SNR"),
     ],
