@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from amc_xai.data.contracts import Batch, FrameSource, OwnRates, lengths_of
+from amc_xai.data.contracts import Batch, FrameSource, lengths_of, rates_of
 from amc_xai.errors import UserError
 
 Rates = Callable[[int], np.ndarray]
@@ -30,7 +30,7 @@ class FrameSet(torch.utils.data.Dataset):
             self.source.read(index).contiguous(),
             torch.from_numpy(self.source.modulation_index[index]),
             torch.from_numpy(self.source.snr_index[index]),
-            self.source.samples_per_symbol_of(index) if isinstance(self.source, OwnRates) else None,
+            rates_of(self.source, index),
         )
 
 

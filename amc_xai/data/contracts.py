@@ -124,3 +124,8 @@ def lengths_of(source: FrameSource) -> np.ndarray | None:
     """The length (N,) of each frame of a source, None where all have ``frame_length``."""
     lengths = getattr(source, "frame_lengths", None)
     return None if lengths is None or len(np.unique(lengths)) < 2 else lengths
+
+
+def rates_of(source: FrameSource, indices: np.ndarray) -> torch.Tensor | None:
+    """Samples a symbol (n,) float32 of these frames where each has its own, else None."""
+    return source.samples_per_symbol_of(indices) if isinstance(source, OwnRates) else None

@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import torch
 
+from amc_xai.data.contracts import rates_of
 from amc_xai.errors import UserError
 from amc_xai.explain import read_pis_csv
 from amc_xai.explain.agreement import compare_with_pis, drops_of, forecast, pixel_agreement
@@ -26,6 +27,7 @@ from amc_xai.perturbation import PerturbationPlan
 from amc_xai.progress import progress
 from amc_xai.report import Gallery
 from amc_xai.tasks.gallery import make_plain_gallery
+from amc_xai.tasks.lengths import of_one_length
 from amc_xai.tasks.perturbing import view_of
 from amc_xai.tasks.refitting import fit_random_masks, fit_shuffled_labels
 from amc_xai.tasks.workbench import Workbench
@@ -115,6 +117,7 @@ def explained_frames(bench: Workbench, plan: AttributionPlan, indices: np.ndarra
         UserError: ``attribution.target=true`` without a frame whose labels are both known.
     """
     source = bench.source
+    indices = of_one_length(source, indices)
     if plan.target == "true":
         known = (source.modulation_index[indices] >= 0) & (source.snr_index[indices] >= 0)
         indices = indices[known]
@@ -122,9 +125,9 @@ def explained_frames(bench: Workbench, plan: AttributionPlan, indices: np.ndarra
             raise UserError("attribution.target: no frame has both labels; use attribution.target=predicted")
     order = np.random.default_rng(bench.parts.seed).permutation(len(indices))
     indices = np.sort(indices[order[: plan.frames]])
-    device = bench.accelerator.device
+    device, rates = bench.accelerator.device, rates_of(source, indices)
     iq = source.read(indices).contiguous().to(device)
-    x = bench.classifier.represent(iq)
+    x = bench.classifier.represent(iq, rates if rates is None else rates.to(device))
     if plan.target == "true":
         labels = (source.modulation_index[indices], source.snr_index[indices])
         modulation, snr = (torch.from_numpy(label).to(device) for label in labels)

@@ -3,10 +3,12 @@
 import numpy as np
 import torch
 
+from amc_xai.data.contracts import rates_of
 from amc_xai.model import Prediction
 from amc_xai.perturbation import DoesNotApply, PerturbationPlan, View
 from amc_xai.perturbation.selectors import Selector
 from amc_xai.report import Gallery
+from amc_xai.tasks.lengths import of_one_length
 from amc_xai.tasks.perturbing import view_of
 from amc_xai.tasks.workbench import Workbench
 
@@ -18,6 +20,7 @@ GALLERY_SNRS = 6
 def make_gallery(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray) -> Gallery:
     """One frame for each of some classes and SNRs, its image, prediction and masks at the largest fraction."""
     source, device = bench.source, bench.accelerator.device
+    indices = of_one_length(source, indices)
     chosen = gallery_frames(source.modulation_index[indices], source.snr_index[indices])
     indices = indices[chosen]
     view = view_of(bench, source.read(indices).to(device), indices)
@@ -38,8 +41,10 @@ def make_gallery(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray) 
 def make_plain_gallery(bench: Workbench, indices: np.ndarray) -> Gallery:
     """The same frames as the network sees them where pixels can't be masked: sequences, or pictures brought."""
     source = bench.source
+    indices = of_one_length(source, indices)
     indices = indices[gallery_frames(source.modulation_index[indices], source.snr_index[indices])]
-    x = bench.classifier.represent(source.read(indices).to(bench.accelerator.device))
+    device, rates = bench.accelerator.device, rates_of(source, indices)
+    x = bench.classifier.represent(source.read(indices).to(device), rates if rates is None else rates.to(device))
     return Gallery(
         image=x.cpu().numpy(),
         channels=np.asarray(bench.classifier.representation.channels),

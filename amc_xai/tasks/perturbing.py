@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from amc_xai.data.contracts import rates_of
 from amc_xai.explain import (
     PisResult,
     grouped_rows,
@@ -79,7 +80,8 @@ def view_of(bench: Workbench, iq: torch.Tensor, indices: np.ndarray | None = Non
     representation = bench.classifier.representation
     if gives_pictures(bench):
         return View(None, representation(iq), list(representation.channels))
-    cells = representation.cells(iq)
+    rates = None if indices is None else rates_of(bench.source, indices)
+    cells = representation.cells(iq) if rates is None else representation.cells(iq, rates.to(iq.device))
     # A perturbation of pixels leaves a sequence that goes with them as it is.
     sequence = representation.sequence_of(iq) if hasattr(representation, "sequence_of") else None
     instants = None if indices is None else known_instants(bench, indices)

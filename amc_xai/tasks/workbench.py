@@ -15,6 +15,7 @@ from amc_xai.errors import UserError
 from amc_xai.model import Classifier, MultiTaskNetwork
 from amc_xai.parts import Parts
 from amc_xai.tasks.facts import settle, told, trained_facts
+from amc_xai.tasks.lengths import check_lengths
 from amc_xai.tasks.starting import start_from
 from amc_xai.tasks.versions import refuse_other_versions, versions_of
 from amc_xai.training import make_accelerator
@@ -62,6 +63,7 @@ class Workbench:
             source.origin,
         )
         classifier = make_classifier(parts, facts, modulations, snrs)
+        check_lengths(classifier, source, accelerator.num_processes)
         if parts.loaded is not None:
             load_weights(classifier, parts)
         elif parts.initial is not None:
