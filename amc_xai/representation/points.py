@@ -52,6 +52,8 @@ LEAST_SIGNAL = 0.05
 MIDDLE_DB, SPAN_DB, HIGHEST = 15.0, 10.0, 7.5
 # DC of -20 dB, over the signal's power, becomes 0; below -60 dB nothing more is told.
 MIDDLE_DC_DB, LEAST_DC_DB = -20.0, -60.0
+# Filters take noise away outside; that it is told too high there, for want of bins, leaves this much.
+LEAST_DIFFERENCE_DB = 3.0
 # OQPSK's own pulse is not chosen: pairs of bins a symbol rate apart tell nothing of it.
 STAGGERED_PULSE = "rrc_0.25"
 
@@ -205,7 +207,7 @@ class Points(nn.Module):
             is_told = found.outside.told
             told["noise"] = [_scaled(outside, is_told), is_told.float(), (found.outside.unevenness / SPAN_DB)]
             if {"noise_inside", "noise_difference"} & set(self.groups):
-                highest = torch.where(is_told, outside + 6, 100)
+                highest = torch.where(is_told, outside + LEAST_DIFFERENCE_DB, 100)
                 recovered = carrier_of(powers, 4, 4, self.receiver.fine_reach(4)).removed(z)
                 inside = inside_noise(z, recovered, highest, found.valid)
                 told["noise_inside"] = [_scaled(inside.es_n0_db, inside.told), inside.told.float()]

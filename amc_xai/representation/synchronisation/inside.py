@@ -13,7 +13,7 @@ RINGS = ("QPSK", "16QAM", "32QAM", "64QAM", "128QAM", "256QAM", "16APSK", "32APS
 # Levels of I and Q in square constellations.
 LEVELS = (2, 4, 8, 16)
 # Es/N0 that are tried, dB. Above the last, what the front end itself leaves is more than the noise.
-GRID_DB = (*range(0, 20, 2), *range(20, 41, 3))
+GRID_DB = (*range(0, 32, 2), 34, 37, 40)
 # I and Q depend on the carrier, which dense constellations give badly: they are asked where amplitudes say little.
 LATTICE_DB = tuple(range(0, 17, 2))
 # The mean power of few symbols isn't that of the constellation.
