@@ -209,9 +209,10 @@ def possible_snrs(
     ratios: Sequence[float],
     names: Sequence[str],
     gain: str = "unknown",
+    sigmas: float = SIGMAS,
 ) -> torch.Tensor:
     """Which SNRs (B, S) are worth a look: those at which the noise levels inside and outside the band lie less
-    than ``SIGMAS`` standard deviations apart, and always the nearest one. With the gain known, all."""
+    than ``sigmas`` standard deviations apart, and always the nearest one. With the gain known, all."""
     grid = torch.tensor(ratios, dtype=torch.float64)
     if gain == "known":
         return torch.ones(len(outputs), len(grid), dtype=torch.bool)
@@ -219,4 +220,4 @@ def possible_snrs(
     free = outside.clamp(min=1e-30).log() - math.log(beyond)
     inside, variance = inside_level(outputs, grid[None, :], max(kurtosis(constellation(name)) for name in names))
     score = (inside - free[:, None]).abs() / (variance + 1 / beyond).sqrt()
-    return (score < SIGMAS) | (score == score.amin(1, keepdim=True))
+    return (score < sigmas) | (score == score.amin(1, keepdim=True))

@@ -13,6 +13,7 @@ import torch
 
 from amc_xai.limits.carrier import CarrierPrior, with_carrier_averaged, without_carrier
 from amc_xai.limits.decisions import (
+    SIGMAS,
     Progress,
     Settings,
     ceiling_decision,
@@ -94,6 +95,7 @@ def carrier_free_log_likelihood(
     prior: CarrierPrior,
     gain: str = "unknown",
     amplitudes: Sequence[float] | None = None,
+    sigmas: float = SIGMAS,
 ) -> torch.Tensor:
     """Log-likelihood (B, C, S) float64 of every class at every SNR, up to a constant of the frame.
 
@@ -118,7 +120,7 @@ def carrier_free_log_likelihood(
         nearest = nearest_snr(own, samples, ratios)
         still, centre = without_best_carrier(own, nearest, name, ratios, samples, prior)
         outputs, outside = still.of(name == "OQPSK")
-        possible = possible_snrs(outputs, outside, samples, ratios, names)
+        possible = possible_snrs(outputs, outside, samples, ratios, names, sigmas=sigmas)
         for s, ratio in enumerate(ratios):
             rows = possible[:, s].nonzero()[:, 0]
             if not len(rows):

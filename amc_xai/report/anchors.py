@@ -16,8 +16,13 @@ METHODS = {
     "out_of_band": "Out-of-band noise: SNR",
     "m2m4": "M2M4: SNR",
     "cumulants_and_out_of_band": "Cumulants and out-of-band noise: joint",
+    "likelihood": "Blind likelihood: modulation",
+    "likelihood_and_out_of_band": "Blind likelihood and out-of-band noise: joint",
 }
-METHOD_MARKERS = {"cumulants": "o", "out_of_band": "s", "m2m4": "x", "cumulants_and_out_of_band": "^"}
+METHOD_MARKERS = {
+    "cumulants": "o", "out_of_band": "s", "m2m4": "x", "cumulants_and_out_of_band": "^", "likelihood": "D",
+    "likelihood_and_out_of_band": "v",
+}  # fmt: skip
 
 AnchorRow = dict[str, Any]
 

@@ -11,16 +11,21 @@ from amc_xai.errors import UserError
 from amc_xai.evaluation import wilson
 from amc_xai.files import replacing
 from amc_xai.limits import FrameModel, anchor_decisions
+from amc_xai.limits.blind import blind_log_likelihood
 from amc_xai.progress import progress
 from amc_xai.signal.classes import ANALOG, LINEAR
 from amc_xai.signal.constellations import UNIPOLAR
-from amc_xai.tasks.ceiling import limit_settings
+from amc_xai.tasks.ceiling import carrier_prior, limit_settings
 
 log = logging.getLogger(__name__)
 BATCH = 512
 LEAST_SAMPLES_PER_SYMBOL = 2.5  # below, the band has no outside to read the noise from
 TASK_OF = {"cumulants": "modulation", "out_of_band": "snr", "m2m4": "snr"}
 BOTH = "cumulants_and_out_of_band"
+LIKELIHOOD, LIKELIHOOD_BOTH = "likelihood", "likelihood_and_out_of_band"
+TASKS = TASK_OF | {BOTH: "joint", LIKELIHOOD: "modulation", LIKELIHOOD_BOTH: "joint"}
+LIKELIHOOD_FRAMES = 2000  # at most: it takes some milliseconds a frame
+NOT_JUDGED = -1
 
 
 def anchors_apply(source: FrameSource, indices: np.ndarray) -> bool:
@@ -50,27 +55,32 @@ def anchors_of_run(source: FrameSource, indices: np.ndarray, folder: Path) -> No
 def write_anchors(source: FrameSource, model: FrameModel, indices: np.ndarray, path: Path) -> None:
     """Run the classical methods on these frames; one row for each SNR and method."""
     right = right_answers(source, model, indices)
-    tasks = TASK_OF | {BOTH: "joint"}
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["snr", "method", "task", "frames", "accuracy", "low", "high"])
         for method, hits in right.items():
             for s in np.argsort(source.snrs):
-                here = hits[source.snr_index[indices] == s]
+                here = hits[(source.snr_index[indices] == s) & (hits != NOT_JUDGED)]
                 low, high = wilson(int(here.sum()), len(here))
                 shares = [f"{float(v):.6g}" for v in (here.mean(), low, high)] if len(here) else ["", "", ""]
-                writer.writerow([f"{source.snrs[s]:g}", method, tasks[method], len(here), *shares])
-    lines = [f"{m.replace('_', ' ')} ({tasks[m]}) {100 * hits.mean():.1f} %" for m, hits in right.items()]
+                writer.writerow([f"{source.snrs[s]:g}", method, TASKS[method], len(here), *shares])
+    lines = [
+        f"{m.replace('_', ' ')} ({TASKS[m]}) {100 * hits[hits != NOT_JUDGED].mean():.1f} %"
+        for m, hits in right.items()
+    ]
     log.info("Classical methods on %d test frames: %s", len(indices), "; ".join(lines))
 
 
 def right_answers(source: FrameSource, model: FrameModel, indices: np.ndarray) -> dict[str, np.ndarray]:
-    """For each method, which of these frames (n,) it gets right; it chooses among the source's classes or SNRs."""
+    """For each method, which of these frames (n,) it gets right: 1, 0, or ``NOT_JUDGED``.
+
+    It chooses among the source's classes or SNRs.
+    """
     unipolar = UNIPOLAR if source.channel.unipolar_ask else {}
     names = [unipolar.get(name, name) for name in source.modulations]
     grid = [[model.es_n0_db(snr, name) for snr in source.snrs] for name in names]
     truth = {"modulation": source.modulation_index, "snr": source.snr_index}
-    right = {method: np.zeros(len(indices), dtype=bool) for method in TASK_OF}
+    right = {method: np.zeros(len(indices), dtype=int) for method in TASK_OF}
     starts = range(0, len(indices), BATCH)
     for start in progress(starts, "classical methods", 0, len(starts)):
         chosen = indices[start : start + BATCH]
@@ -80,4 +90,25 @@ def right_answers(source: FrameSource, model: FrameModel, indices: np.ndarray) -
             here = decision.numpy() == truth[TASK_OF[method]][chosen]
             right[method][start : start + BATCH] = here
     right[BOTH] = right["cumulants"] & right["out_of_band"]
+    right[LIKELIHOOD] = likelihood_answers(source, names, indices)
+    judged = right[LIKELIHOOD] != NOT_JUDGED
+    right[LIKELIHOOD_BOTH] = np.where(judged, right[LIKELIHOOD] & right["out_of_band"], NOT_JUDGED)
+    return right
+
+
+def likelihood_answers(source: FrameSource, names: list[str], indices: np.ndarray) -> np.ndarray:
+    """Where the blind likelihood names the class right, of ``LIKELIHOOD_FRAMES`` of these frames, evenly spread.
+
+    Classes without a constellation are never named.
+    """
+    right = np.full(len(indices), NOT_JUDGED)
+    chosen = np.unique(np.linspace(0, len(indices) - 1, min(len(indices), LIKELIHOOD_FRAMES)).round().astype(int))
+    known = [c for c, name in enumerate(names) if name in (*LINEAR, *UNIPOLAR.values())]
+    prior = carrier_prior(source)
+    starts = range(0, len(chosen), BATCH)
+    for start in progress(starts, "likelihood", 0, len(starts)):
+        here = chosen[start : start + BATCH]
+        frames = source.read(indices[here]).cpu()
+        scores = blind_log_likelihood(frames, [names[c] for c in known], source.samples_per_symbol, prior)
+        right[here] = np.array(known)[scores.argmax(1).numpy()] == source.modulation_index[indices[here]]
     return right
