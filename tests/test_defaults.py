@@ -20,6 +20,7 @@ from amc_xai.training import TrainerOptions
 CONF = Path(config_folder())
 # What makes a file another choice than its class by itself.
 MEANT = {
+    ("backbone/cumulants", "samples_per_symbol"),  # the frames' own in a run; in Python, none are at hand
     ("dataset/radioml2016b", "variant"),
     ("head/bottleneck_128", "snr.width"),
     ("loss/modulation_only", "snr"),

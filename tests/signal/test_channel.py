@@ -26,6 +26,17 @@ def noise_block(batch, samples, seed=0):
         ({"path_delays": (-1.0,), "path_powers": (1.0,)}, "path_delays"),
         ({"path_delays": (0.0,), "path_powers": (0.0,)}, "path_powers"),
         ({"snr_definition": "eb_n0"}, "snr_definition"),
+        ({"pulse": 5}, "pulse"),
+        ({"dc": "abc"}, "dc"),
+        ({"dc": (0.1, math.nan)}, "dc"),
+        ({"filter_band": None}, "filter_band"),
+        ({"filter_band": (0.5, 1.5)}, "filter_band"),
+        ({"filter_share": 1.5}, "filter_share"),
+        ({"carrier_offset_max": "x"}, "carrier_offset_max"),
+        ({"clip": 0.0}, "clip"),
+        ({"quantisation_bits": 0}, "quantisation_bits"),
+        ({"quantisation_bits": 7.5}, "quantisation_bits"),
+        ({"gaussian_bt": 0.0}, "gaussian_bt"),
     ],
 )
 def test_bad_settings_name_their_key(settings, key):
