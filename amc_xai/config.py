@@ -127,7 +127,7 @@ def check(cfg: DictConfig) -> None:
         raise UserError(f"trainer.workers must be 0 (no process beside) or more, not {cfg.trainer.workers}")
     if cfg.trainer.early_stopping is not None and cfg.trainer.early_stopping < 1:
         raise UserError(
-            f"trainer.early_stopping must be null (never) or 1 epoch or more, not {cfg.trainer.early_stopping}"
+            f"trainer.early_stopping must be null (never), or 1 epoch or more, not {cfg.trainer.early_stopping}"
         )
     if cfg.trainer.gradient_clip < 0:
         raise UserError(f"trainer.gradient_clip must be 0 (off) or more, not {cfg.trainer.gradient_clip}")

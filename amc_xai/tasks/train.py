@@ -48,15 +48,18 @@ def run(
     augment = parts.make["augmentation"](bench.source, rank=bench.accelerator.process_index)
     training = bench.training_batches()
     schedule = parts.make["scheduler"](optimizer, options.epochs, mean_batches(training, options.epochs))
+    resume_from = parts.config["resume"]
+    if resume_from is not None:
+        check_resumable(parts.loaded, loss, optimizer, schedule)
+        best_so_far = Path(resume_from).parent / "best.pt"
+        if parts.loaded["state"]["best_epoch"] >= 0 and not best_so_far.is_file():
+            raise UserError(f"resume: the training's best epoch so far is missing: there is no {best_so_far}")
     log.info(
         "%d classes x %d SNRs, %d frames for training, %d for validation, %d for testing; %s parameters on %s",
         len(bench.source.modulations), len(bench.source.snrs), len(bench.split.train),
         len(bench.split.validation), len(bench.split.test),
         f"{sum(p.numel() for p in bench.classifier.parameters()):,}", device_text(bench.accelerator),
     )  # fmt: skip
-    resume_from = parts.config["resume"]
-    if resume_from is not None:
-        check_resumable(parts.loaded, loss, optimizer, schedule)
     costs = {}
     if main:
         shape = bench.classifier.representation.output_shape(bench.source.frame_length)
@@ -64,7 +67,6 @@ def run(
         costs = write_model_card(bench.classifier.network, shape, device_text(bench.accelerator), card)
     if resume_from is not None:
         log.info("resuming from %s after %d epochs", resume_from, parts.loaded["state"]["epoch"])
-        best_so_far = Path(resume_from).parent / "best.pt"
         if best_so_far.is_file() and main:
             (parts.folder / "checkpoints").mkdir(exist_ok=True)
             shutil.copyfile(best_so_far, parts.folder / "checkpoints" / "best.pt")

@@ -1,0 +1,57 @@
+"""Sums over an epoch against double precision, and when they wait for the device."""
+
+import pytest
+import torch
+
+from amc_xai.loss import LossTerms, Target
+from amc_xai.model import Prediction
+from amc_xai.training.sums import Sums
+
+
+def batches(count, frames=7, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    for number in range(count):
+        losses = 1e3 * torch.rand(3, generator=generator) / 3
+        prediction = Prediction(
+            torch.randn(frames, 3, generator=generator), torch.randn(frames, 2, generator=generator)
+        )
+        target = Target(torch.randint(3, (frames,), generator=generator), torch.arange(frames) % 2)
+        yield LossTerms(*losses, torch.ones(2) / 2), prediction, target
+        frames = 5 if number % 3 else 7
+
+
+def test_sums_are_exact_in_double_precision():
+    sums, expected = Sums(), dict.fromkeys(("loss", "modulation_loss", "snr_loss"), 0.0)
+    right = dict.fromkeys(("modulation_correct", "snr_correct", "joint_correct", "frames"), 0)
+    for terms, prediction, target in batches(4000):
+        sums.add(terms, prediction, target)
+        for name, value in zip(expected, terms[:3], strict=True):
+            expected[name] += float(value) * len(target.snr)
+        modulation, snr = (guess.argmax(1) == truth for guess, truth in zip(prediction, target, strict=True))
+        for name, hits in zip(right, (modulation, snr, modulation & snr, torch.ones_like(snr)), strict=True):
+            right[name] += int(hits.sum())
+    found = sums.settle()
+    assert {name: found[name] for name in right} == right
+    # In single precision the sums of 4,000 batches would be off by 1e-5 of them.
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-13)
+
+
+def test_sums_do_not_depend_on_when_they_are_read_or_interrupted():
+    at_once, now_and_then = Sums(), Sums()
+    for number, batch in enumerate(batches(50)):
+        at_once.add(*batch)
+        now_and_then.add(*batch)
+        if number % 7 == 3:
+            now_and_then.settle()
+        if number == 20:
+            now_and_then = Sums(now_and_then.settle())
+    assert at_once.settle() == now_and_then.settle()
+
+
+def test_a_batch_is_added_without_a_look_at_its_values():
+    """On the meta device there are no values: reading one raises."""
+    sums = Sums()
+    for terms, prediction, target in batches(3):
+        on_meta = (type(part)(*(value.to("meta") for value in part)) for part in (terms, prediction, target))
+        sums.add(*on_meta)
+    assert {row.dtype for row, _ in sums.waiting} == {torch.float32}
