@@ -30,13 +30,8 @@ LOSSES = {
     "modulation_only": functools.partial(FixedWeights, snr=0.0),
 }
 # Six batches of 9 frames and a last one of 5; 23 frames to validate: every share is unequal.
-PLAIN = {
-    "plain": True,
-    "frames": (59, 23),
-    "batch_size": 9,
-    "optimizer": functools.partial(torch.optim.SGD, lr=0.1),
-}
 STATEFUL = {"frames": (59, 23), "batch_size": 9}
+PLAIN = {**STATEFUL, "plain": True, "optimizer": functools.partial(torch.optim.SGD, lr=0.1)}
 COMMAND = [
     "device=cpu", "dataset.modulations=[BPSK,QPSK]", "dataset.snrs=[0,30]", "dataset.frames_per_cell=20",
     "dataset.frame_length=128", "split.ratios=[0.8,0.05,0.15]", "backbone=timm", "backbone.name=test_vit",
@@ -47,11 +42,11 @@ COMMAND = [
 
 def interrupted(folder: Path) -> None:
     """Stopped in the second epoch by a signal to the second process alone, then resumed."""
-    run, rank = Run(folder), make_accelerator("cpu", "fp32").process_index
+    run, accelerator = Run(folder), make_accelerator("cpu", "fp32")
 
     def stop(batches, text, done, total):
         for number, batch in enumerate(batches):
-            if rank == 1 and text.startswith("training, epoch 2") and number == 2:
+            if accelerator.process_index == 1 and text.startswith("training, epoch 2") and number == 2:
                 signal.raise_signal(signal.SIGINT)
             yield batch
 
@@ -59,6 +54,7 @@ def interrupted(folder: Path) -> None:
     try:
         run.go(progress=stop, **PLAIN)
     except KeyboardInterrupt:
+        accelerator.wait_for_everyone()  # the first one is writing what both go on from
         last = load_checkpoint(folder / "checkpoints" / "last.pt", "resume")
         assert (last["state"]["epoch"], last["state"]["step"]) == (1, 4)
         run.go(last, **PLAIN)
@@ -88,7 +84,7 @@ def main(folder: Path) -> None:
     explaining = [
         "task=explain", f"checkpoint={run}/checkpoints/best.pt", "attribution=occlusion", "attribution.frames=4",
         "attribution.shuffled_label_epochs=1", "perturbation.selectors=[top]", "perturbation.fractions=[0.5]",
-        "device=cpu",
+        "device=cpu", "limits=none",
     ]  # fmt: skip
     for name, overrides in (("command", COMMAND), ("explained", explaining)):
         sys.argv = ["amc_xai", *overrides, f"hydra.run.dir={folder / name}"]
