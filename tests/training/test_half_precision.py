@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from amc_xai.loss import GradNorm, LossTerms
+from amc_xai.loss import FixedWeights, GradNorm, LossTerms
 from amc_xai.training import make_accelerator
 from amc_xai.training.step import descend, loss_scale
 
@@ -63,6 +63,17 @@ def test_gradients_are_clipped_at_their_true_size():
     # The gradient (3, 4) has the norm 5.
     assert weight.tolist() == pytest.approx([3 - 0.6, 4 - 0.8], rel=1e-5)
     assert weight.grad is None
+
+
+def test_a_loss_that_balances_is_told_the_scale(run):
+    told = []
+
+    class Asking(FixedWeights):
+        def balance(self, terms, shared, mean, scale):
+            told.append(float(scale))
+
+    run().go(epochs=1, loss=Asking, accelerator=Scaled())
+    assert told == [2.0**10] * 9
 
 
 class Half(nn.Module):
