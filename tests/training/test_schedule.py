@@ -76,7 +76,7 @@ def test_plateau_takes_its_factor_after_the_patience():
 
 def test_plateau_measures_what_is_better_in_the_losss_own_units():
     # Each loss is 4 % lower than the one before, and less than 1e-4: nothing that counts.
-    losses = [1e-3 * 0.96**epoch for epoch in range(6)]
+    losses = [1e-4 * 0.96**epoch for epoch in range(6)]
     found = rates(lambda o, e, b: plateau(o, e, b, factor=0.5, patience=2), 6, 1, losses)
     assert found == pytest.approx([LR] * 4 + [LR / 2] * 2)
 
