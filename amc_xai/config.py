@@ -15,6 +15,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from amc_xai.errors import UserError
 
+AUTO = "auto"  # resume=auto: from what the run folder holds already
 # Keys that describe this job rather than the trained network: a checkpoint never brings its own.
 OF_THE_JOB = ("task", "device", "checkpoint", "resume", "tracker", "limits")
 # Keys that describe what a trained network takes in and how it is built: a training that starts from one has them
@@ -36,6 +37,7 @@ class TrainerConfig:
     ema: float | None = MISSING
     compile: bool = MISSING
     channels_last: bool = MISSING
+    save_every: float | None = MISSING
 
 
 @dataclass
@@ -109,7 +111,8 @@ def check(cfg: DictConfig) -> None:
             "name one with checkpoint=RUN_FOLDER/checkpoints/best.pt"
         )
     if cfg.resume is not None and task != "train":
-        raise UserError(f"resume goes with task=train; for task={task} use checkpoint={cfg.resume}")
+        path = "PATH" if cfg.resume == AUTO else cfg.resume
+        raise UserError(f"resume goes with task=train; for task={task} use checkpoint={path}")
     if cfg.checkpoint is not None and cfg.resume is not None:
         raise UserError("checkpoint and resume can't both be set: resume alone goes on with a training")
     if cfg.checkpoint is not None and task == "train":
@@ -117,7 +120,7 @@ def check(cfg: DictConfig) -> None:
             "checkpoint: task=train starts afresh; use resume=... to go on with a training, "
             "or task=evaluate to test a checkpoint"
         )
-    check_init(cfg.init, task, cfg.resume)
+    check_init(cfg.init, task, None if cfg.resume == AUTO else cfg.resume)
     if cfg.limits not in ("auto", "none"):
         raise UserError(f"limits must be auto or none, not {cfg.limits!r}")
     for key in ("epochs", "batch_size"):
@@ -133,6 +136,11 @@ def check(cfg: DictConfig) -> None:
         raise UserError(f"trainer.gradient_clip must be 0 (off) or more, not {cfg.trainer.gradient_clip}")
     if cfg.trainer.ema is not None and not 0 < cfg.trainer.ema < 1:
         raise UserError(f"trainer.ema must be null (off) or lie between 0 and 1, not {cfg.trainer.ema}")
+    if cfg.trainer.save_every is not None and not cfg.trainer.save_every > 0:
+        raise UserError(
+            "trainer.save_every must be null (after each epoch alone) or a number of minutes above 0, not "
+            f"{cfg.trainer.save_every}"
+        )
     check_perturbation(cfg.perturbation)
 
 

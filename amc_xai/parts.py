@@ -13,7 +13,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from amc_xai.config import OF_THE_JOB, OF_THE_NETWORK
+from amc_xai.config import AUTO, OF_THE_JOB, OF_THE_NETWORK
+from amc_xai.resuming import settle_resume
 
 
 def trusted_targets() -> tuple[str, ...]:
@@ -32,7 +33,8 @@ class Parts:
 
     ``make`` holds one factory for each group (``make["dataset"]()``); ``config`` is the resolved configuration
     as plain dicts and lists; ``loaded`` the checkpoint named by ``checkpoint`` or ``resume``, ``initial`` the one
-    that a new training starts from (``init``).
+    that a new training starts from (``init``), and ``goes_on`` whether the run folder's own was asked for
+    (``resume=auto``).
     """
 
     config: dict[str, Any]
@@ -41,6 +43,7 @@ class Parts:
     make: dict[str, Callable]
     loaded: dict[str, Any] | None
     initial: dict[str, Any] | None = None
+    goes_on: bool = False
 
     @property
     def seed(self) -> int:
@@ -56,6 +59,9 @@ GROUPS = (
 
 def make_parts(cfg: DictConfig, folder: Path, overrides: list[str]) -> Parts:
     """Rebuild from a checkpoint where one is named, then turn each group into its factory."""
+    goes_on = cfg.resume == AUTO
+    if goes_on:
+        cfg = settle_resume(cfg, folder)
     loaded = named_checkpoint(cfg.checkpoint, "checkpoint") or named_checkpoint(cfg.resume, "resume")
     initial = named_checkpoint(cfg.init.path, "init")
     if loaded is not None:
@@ -79,7 +85,7 @@ def make_parts(cfg: DictConfig, folder: Path, overrides: list[str]) -> Parts:
         group: instantiate(chosen[group], _convert_="all", _execution_whitelist_=trusted_targets())
         for group in groups
     }
-    return Parts(OmegaConf.to_container(cfg, resolve=True), overrides, folder, make, loaded, initial)
+    return Parts(OmegaConf.to_container(cfg, resolve=True), overrides, folder, make, loaded, initial, goes_on)
 
 
 def named_checkpoint(path: str | None, key: str) -> dict[str, Any] | None:

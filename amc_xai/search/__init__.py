@@ -26,6 +26,17 @@ def job_trial() -> "JobTrial | None":
     return open_trial(int(HydraConfig.get().sweep.subdir))
 
 
+def repeated_trials() -> list[int]:
+    """The lost trials that this job's trial runs again, the latest first; none outside a search."""
+    if study_name() is None:
+        return []
+    trial = job_trial()
+    try:
+        return trial.repeated()
+    finally:
+        trial.close()
+
+
 def study_name() -> str | None:
     """The study that this job is a trial of, or None outside a search."""
     if not HydraConfig.initialized():

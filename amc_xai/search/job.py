@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import Trial
 
-from amc_xai.search.storage import close_storage, open_storage
+from amc_xai.search.storage import REPEATS, close_storage, open_storage
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,22 @@ class JobTrial:
             return True
         log.info("trial %d is pruned after %d epochs at %.4g", self.number, epochs, value)
         return True
+
+    def repeated(self) -> list[int]:
+        """The lost trials that this one runs again, the latest first."""
+        trials, found = self.study.get_trials(deepcopy=False), []
+        while (before := trials[found[-1] if found else self.number].user_attrs.get(REPEATS)) is not None:
+            found.append(before)
+        return found
+
+    def recall(self, values: dict[int, float]) -> None:
+        """Report what an earlier start of this training reported, by epochs done (from 1), for the pruner."""
+        known = self.study.get_trials(deepcopy=False)[self.number].intermediate_values
+        if len(self.study.directions) > 1:
+            return
+        for epochs, value in values.items():
+            if epochs not in known:
+                self.trial.report(value, epochs)
 
     def close(self) -> None:
         """Close the storage's connections."""

@@ -237,7 +237,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
     def _finish(self, arguments: list[str]) -> None:
         study, folder = self._study(), Path(self.sweep_dir)
         choices = self.config.hydra.runtime.choices
-        given = [a for a in arguments if not a.startswith("hparams_search=")]
+        given = [a for a in arguments if not a.startswith(("hparams_search=", "resume="))]
         if (named := choices.get("experiment")) not in (None, "null"):  # the search brings its own data
             given = [f"experiment={named}", *(a for a in given if not a.startswith("experiment="))]
         objective = OmegaConf.select(self.config, "task.objective") or "objective"

@@ -67,10 +67,13 @@ def run(
         costs = write_model_card(bench.classifier.network, shape, device_text(bench.accelerator), card)
     if resume_from is not None:
         log.info("resuming from %s after %d epochs", resume_from, parts.loaded["state"]["epoch"])
-        if best_so_far.is_file() and main:
+        if best_so_far.is_file() and main and best_so_far.parent != parts.folder / "checkpoints":
             (parts.folder / "checkpoints").mkdir(exist_ok=True)
             shutil.copyfile(best_so_far, parts.folder / "checkpoints" / "best.pt")
     trial = job_trial()
+    if trial is not None and parts.loaded is not None:
+        rows = [{**row, **costs} for row in parts.loaded["state"]["history"]]
+        trial.recall({row["epoch"] + 1: row[names[0]] for row in rows if names[0] in row})
     tracker = parts.make["tracker"]() if main else NoTracker()
     tracker.start(parts.folder, parts.config, parts.overrides)
     failed = True
@@ -113,11 +116,11 @@ def run(
 
 def refuse_own_folder(parts: Parts) -> None:
     """A run that is resumed in its own folder would write over what it goes on from."""
-    resume_from = parts.config["resume"]
-    if resume_from is not None and parts.folder.resolve() in Path(resume_from).resolve().parents:
+    named = None if parts.goes_on else parts.config["resume"]
+    if named is not None and parts.folder.resolve() in Path(named).resolve().parents:
         raise UserError(
             f"hydra.run.dir: {parts.folder} is the folder of the run to resume, and its files would be written "
-            "over; leave hydra.run.dir out, or name a new folder"
+            "over; leave hydra.run.dir out, name a new folder, or go on in this one with resume=auto"
         )
 
 

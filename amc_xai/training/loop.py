@@ -71,7 +71,8 @@ def train(
 
     Raises:
         UserError: as soon as the loss isn't finite, or for parts or options that can't go together.
-        KeyboardInterrupt: after Ctrl-C, with ``last.pt`` written so that ``resume`` goes on from that step.
+        KeyboardInterrupt: after Ctrl-C, with ``last.pt`` written so that ``resume`` goes on from that step; a
+            scheduler's handler of SIGTERM or SIGUSR2 comes to its turn instead, once that is written.
     """
     if options.compile and defines(loss, "balance"):
         raise UserError(
@@ -131,7 +132,7 @@ def train(
                 session.save_best()
             session.save_last()
             if any_process(interrupt.requested, accelerator):
-                raise KeyboardInterrupt
+                interrupt.answer()
             if ended:
                 break
     if compiled:
@@ -180,7 +181,10 @@ def train_epoch(
             state.running = total(sums.settle(), accelerator)
             stop_unless_finite(state.running["loss"], "training", state, session.folder)
             if stop or any_process(interrupt.requested, accelerator):
-                stop_here(session)
+                session.save_last()
+                interrupt.answer()
+            elif session.save_is_due():
+                session.save_last()
     state.running = total(sums.settle(), accelerator)
     stop_unless_finite(state.running["loss"], "training", state, session.folder)
     return {**state.running, "new_frames": state.running["frames"] - frames_before}
@@ -204,7 +208,8 @@ def validate(
         sums.add(terms, prediction, target)
         weights = terms.weights
         if interrupt.requested and accelerator.num_processes == 1:
-            stop_here(session)
+            session.save_last()
+            interrupt.answer()
     everything = total(sums.settle(), accelerator)
     stop_unless_finite(everything["loss"], "validation", session.state, session.folder)
     # A process may have had no frame of a small validation part; the first one has.
@@ -215,11 +220,6 @@ def seen(session: Session, batch: Batch) -> torch.Tensor | tuple:
     """What the network sees of a batch: drawn in full precision, here and wherever it is asked later."""
     x = session.classifier.represent(batch.iq, batch.samples_per_symbol)
     return in_channels_last(x) if session.options.channels_last else x
-
-
-def stop_here(session: Session) -> None:
-    session.save_last()
-    raise KeyboardInterrupt
 
 
 def stop_unless_finite(loss_sum: float, part: str, state: State, folder: Path) -> None:

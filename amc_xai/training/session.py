@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from amc_xai.model import Classifier
 from amc_xai.training.checkpoint import random_state, restore_random_state, save_checkpoint
 from amc_xai.training.ema import MovingAverage
 from amc_xai.training.optimizers import put_back, settings_of
+from amc_xai.training.parallel import of_first_process
 from amc_xai.training.schedule import Schedule
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ class TrainerOptions:
     ema: float | None = None
     compile: bool = False
     channels_last: bool = False
+    save_every: float | None = None
 
 
 @dataclass
@@ -63,6 +66,7 @@ class Session:
     about: dict
     average: MovingAverage | None = None
     state: State = field(default_factory=State)
+    saved: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         # As configured: what a resumed training compares its own settings with.
@@ -90,6 +94,13 @@ class Session:
             "state": vars(self.state),
         }
         self._save("last.pt", self.classifier.network, more)
+        self.saved = time.monotonic()
+
+    def save_is_due(self) -> bool:
+        """Whether ``trainer.save_every`` minutes have passed since the last ``last.pt``, by the first's clock."""
+        minutes = self.options.save_every
+        due = minutes is not None and time.monotonic() - self.saved >= 60 * minutes
+        return of_first_process(due, self.accelerator) if minutes is not None else False
 
     def _save(self, name: str, network: nn.Module, more: dict) -> None:
         if self.accelerator.is_main_process:
