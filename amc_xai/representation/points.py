@@ -98,9 +98,10 @@ class Points(nn.Module):
         dc: ``keep``, or ``remove``: fitted together with the symbols and taken out.
         equaliser: ``none``, or ``cma``: a blind one for multipath, made for constellations of one amplitude.
         symbol_rate: ``given``, or ``refined``: looked for in each frame up to 0.6 % around what is stated.
+        most_symbols: that come out of a frame, its first; None = all. All of them are synchronised.
 
     Raises:
-        UserError: for less than 2 samples a symbol, an unknown group, pulse or dc, or too far a reach.
+        UserError: for less than 2 samples a symbol, an unknown group, pulse or dc, too far a reach, or no symbol.
     """
 
     version = 2
@@ -115,6 +116,7 @@ class Points(nn.Module):
         dc: str = "keep",
         equaliser: str = "none",
         symbol_rate: str = "given",
+        most_symbols: int | None = None,
     ):
         super().__init__()
         unknown = [g for g in groups if g not in GROUPS]
@@ -123,12 +125,15 @@ class Points(nn.Module):
             raise UserError(f"representation.groups: {wrong}; choose from {', '.join(GROUPS)}")
         self.receiver = Receiver(tuple(pulses), carrier_reach, dc, equaliser, symbol_rate)
         self.samples_per_symbol = check_blind(facts)
-        self.groups = tuple(groups)
+        if most_symbols is not None and most_symbols < 1:
+            raise UserError(f"representation.most_symbols must be 1 or more, or null for all, not {most_symbols}")
+        self.groups, self.most_symbols = tuple(groups), most_symbols
         self.channels = tuple(name for group in self.groups for name in _names(group))
 
     def output_shape(self, frame_length: int) -> tuple[int, int]:
         """(C, K) of the sequences of frames of ``frame_length`` samples; the largest K where it differs."""
-        return len(self.channels), symbol_count(frame_length, self.samples_per_symbol or LEAST_SAMPLES_PER_SYMBOL)
+        count = symbol_count(frame_length, self.samples_per_symbol or LEAST_SAMPLES_PER_SYMBOL)
+        return len(self.channels), min(count, self.most_symbols or count)
 
     def forward(self, iq: torch.Tensor, samples_per_symbol: torch.Tensor | None = None) -> torch.Tensor:
         """Sequences of frames (B, 2, L); ``samples_per_symbol`` (B,) where they differ from frame to frame."""
@@ -136,9 +141,12 @@ class Points(nn.Module):
         frame = torch.complex(iq[:, 0], iq[:, 1])
         rates = rates_of(frame, self.samples_per_symbol, samples_per_symbol, self.receiver)
         if rates is None:
-            return self._points(synchronise(frame, self.samples_per_symbol, self.receiver))
+            return self._points(synchronise(frame, self.samples_per_symbol, self.receiver))[
+                ..., : self.most_symbols
+            ]
         length = frame.shape[-1]
-        points = iq.new_zeros(len(iq), len(self.channels), int(symbol_counts(length, rates).max()))
+        most = int(symbol_counts(length, rates).max())
+        points = iq.new_zeros(len(iq), len(self.channels), min(most, self.most_symbols or most))
         for rows, periods in shared_grids(length, rates):
             found = self._points(synchronise(frame[rows], rates[rows], self.receiver, periods))
             count = min(found.shape[-1], points.shape[-1])
@@ -197,9 +205,7 @@ class Points(nn.Module):
         shape = pulse_spectrum(pulses[0] if len(pulses) == 1 else STAGGERED_PULSE, frequency)
         return Spectrum(bins * shape, periods)
 
-    def _told(
-        self, found: Synchronised, z: torch.Tensor, powers: Powers, signal: torch.Tensor
-    ) -> dict[str, list[torch.Tensor]]:
+    def _told(self, found: Synchronised, z: torch.Tensor, powers: Powers, signal: torch.Tensor) -> dict[str, list]:
         """The channels of groups that are the same at each symbol, (B, 1)."""
         told = {}
         if set(NOISE) & set(self.groups):
@@ -218,8 +224,8 @@ class Points(nn.Module):
             told["dc"] = [(level.clamp(min=LEAST_DC_DB) - MIDDLE_DC_DB) / SPAN_DB]
         if "receiver" in self.groups:
             roots = torch.tensor([p.startswith("rrc") for p in self.receiver.pulses], device=signal.device)
-            sure = torch.tanh(found.margin / 4)[:, None]
-            told["receiver"] = [found.line[:, None], (~roots[found.pulse]).float()[:, None], sure]
+            parts = (found.line, (~roots[found.pulse]).float(), torch.tanh(found.margin / 4))
+            told["receiver"] = [part[:, None] for part in parts]
         return told
 
 

@@ -211,3 +211,16 @@ def test_a_rate_that_is_a_little_off_can_be_refined():
     )
     spread = [(amplitude[:, :100].std(1) / amplitude[:, :100].mean(1)).median() for amplitude in (given, refined)]
     assert spread[1] < 0.06 and spread[0] > 2 * spread[1]
+
+
+def test_most_symbols_are_the_first_of_what_comes_out_without():
+    frames = torch.randn(3, 2, 512, generator=torch.Generator().manual_seed(4))
+    rates = torch.tensor([4.0, 8.0, 16.0])
+    whole, few = Points(Facts(512)), Points(Facts(512), most_symbols=40)
+    assert few.output_shape(512)[1] == 40 and whole.output_shape(512)[1] > 200
+    torch.testing.assert_close(few(frames, rates), whole(frames, rates)[..., :40], rtol=0, atol=0)
+    one = Points(Facts(512, 8.0), most_symbols=40)
+    torch.testing.assert_close(one(frames), Points(Facts(512, 8.0))(frames)[..., :40], rtol=0, atol=0)
+    assert Points(Facts(512, 8.0), most_symbols=400).output_shape(512) == Points(Facts(512, 8.0)).output_shape(512)
+    with pytest.raises(UserError, match="most_symbols must be 1 or more"):
+        Points(Facts(512, 8.0), most_symbols=0)
