@@ -27,6 +27,7 @@ TINY = {
     "trainer.batch_size": "16",
     "perturbation.selectors": "[top]",
     "perturbation.fractions": "[0.5]",
+    "perturbation.donors": "1",
     "device": "cpu",
     "limits": "none",
 }

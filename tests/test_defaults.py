@@ -26,6 +26,8 @@ MEANT = {
     ("loss/modulation_only", "snr"),
     ("loss/snr_only", "modulation"),
     ("perturbation/pis", "available.random_matched.of"),  # named by its target, in Python by the class
+    ("perturbation/pis", "available.diagonal_symbols.degrees"),
+    *(("perturbation/pis", f"available.{name}_symbols.largest") for name in ("outer", "stray", "last", "turning")),
 }
 
 

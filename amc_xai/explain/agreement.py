@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from scipy.stats import kendalltau, rankdata, spearmanr
 
-from amc_xai.explain.faithfulness import unit_scores, units
+from amc_xai.explain.faithfulness import mean_interval, unit_scores, units
 from amc_xai.explain.sanity import spearman
 
 Row = dict[str, Any]
@@ -40,11 +40,34 @@ def pixel_agreement(x: torch.Tensor, maps: Mapping[str, torch.Tensor], task: str
                 "b": b,
                 "nominal_fraction": float("nan"),
                 "items": len(known),
-                "spearman": float(known.mean()) if len(known) else float("nan"),
+                "spearman": (mean := mean_interval(known, 0))[0],
+                "spearman_low": mean[1],
+                "spearman_high": mean[2],
                 "kendall": float("nan"),
+                "kendall_low": float("nan"),
+                "kendall_high": float("nan"),
+                "note": "" if len(known) == len(found) else f"{len(found) - len(known)} maps have no ranks",
             }
         )
     return rows
+
+
+def rank_agreement(values: np.ndarray, measured: np.ndarray, seed: int, resamples: int = 400) -> Row:
+    """Spearman's and Kendall's correlation of two columns, with 95 % bootstrap intervals over their items."""
+    names = {"spearman": spearmanr, "kendall": kendalltau}
+    unknown = dict.fromkeys((f"{name}{end}" for name in names for end in ("", "_low", "_high")), float("nan"))
+    if len(values) < 2 or np.ptp(values) == 0 or np.ptp(measured) == 0:
+        what = "forecasts" if len(values) > 1 and np.ptp(values) == 0 else "drops"
+        return {**unknown, "note": f"all {what} are equal" if len(values) > 1 else "one masking alone"}
+    drawn = np.random.default_rng(seed).integers(0, len(values), (resamples, len(values)))
+    varied = [k for k in drawn if np.ptp(values[k]) > 0 and np.ptp(measured[k]) > 0]
+    found: Row = {}
+    for name, correlation in names.items():
+        again = [correlation(values[k], measured[k]).statistic for k in varied]
+        low, high = np.percentile(again, [2.5, 97.5]) if again else (float("nan"), float("nan"))
+        found[name] = float(correlation(values, measured).statistic)
+        found |= {f"{name}_low": float(low), f"{name}_high": float(high)}
+    return {**found, "note": ""}
 
 
 def forecast(scores: torch.Tensor, image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -59,12 +82,13 @@ def forecast(scores: torch.Tensor, image: torch.Tensor, mask: torch.Tensor) -> t
 
 
 def compare_with_pis(
-    drops: Mapping[Key, float], forecasts: Mapping[str, Mapping[Key, float]], task: str
+    drops: Mapping[Key, float], forecasts: Mapping[str, Mapping[Key, float]], task: str, seed: int = 0
 ) -> tuple[list[Row], list[Row]]:
     """Rows of ``pis_vs_attribution.csv`` and of ``attribution_agreement.csv`` for one task.
 
     ``forecasts`` gives each method's forecast for each masking of ``drops``. In the ranks 1 is the largest, and
-    ties share their mean rank. Where all drops or all forecasts of a fraction tie, the agreement is NaN.
+    ties share their mean rank. Where all drops or all forecasts of a fraction tie, the agreement is NaN, and
+    ``note`` says so.
     """
     table: list[Row] = []
     agreement: list[Row] = []
@@ -75,7 +99,6 @@ def compare_with_pis(
         for method, foretold in forecasts.items():
             values = np.array([foretold[key] for key in keys])
             ranks[f"rank_{method}"] = rankdata(-values)
-            varied = len(keys) > 1 and np.ptp(values) > 0 and np.ptp(measured) > 0
             agreement.append(
                 {
                     "task": task,
@@ -84,8 +107,7 @@ def compare_with_pis(
                     "b": "pis",
                     "nominal_fraction": fraction,
                     "items": len(keys),
-                    "spearman": float(spearmanr(values, measured).statistic) if varied else float("nan"),
-                    "kendall": float(kendalltau(values, measured).statistic) if varied else float("nan"),
+                    **rank_agreement(values, measured, seed),
                 }
             )
         for i, (selector, channel, _) in enumerate(keys):

@@ -1,5 +1,6 @@
 """The table of how faithful each method's maps are, beside orders that know nothing of the trained network."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -20,7 +21,9 @@ from amc_xai.explain.faithfulness import (
     sensitivity,
 )
 
+log = logging.getLogger(__name__)
 Maps = dict[tuple[str, str], torch.Tensor]
+METRICS = ("infidelity", "sensitivity")
 
 
 class Subject(NamedTuple):
@@ -61,22 +64,27 @@ def curves_of(
 def row_of(method: str, kind: str, judge: str, task: str, found: Curves, seed: int) -> dict:
     """One row of ``attribution.csv`` from the curves of N frames."""
     areas = found.areas()
-    mean, low, high = mean_interval(areas["difference"], seed)
+    numbers: dict[str, float] = {}
+    for name in ("deletion_auc", "insertion_auc", "difference"):
+        numbers |= with_interval(name, areas[name], seed)
     return {
         "method": method,
         "kind": kind,
         "network": judge,
         "task": task,
         "frames": len(found.share),
-        "deletion_auc": float(areas["deletion_auc"].mean()),
-        "insertion_auc": float(areas["insertion_auc"].mean()),
-        "difference": mean,
-        "difference_low": low,
-        "difference_high": high,
-        "infidelity": float("nan"),
-        "sensitivity": float("nan"),
+        **numbers,
+        **dict.fromkeys((f"{name}{end}" for name in METRICS for end in ("", "_low", "_high")), float("nan")),
+        "metric_frames": 0,
         "completeness_error": float("nan"),
+        "empty_maps": 0,
     }
+
+
+def with_interval(name: str, values: np.ndarray, seed: int) -> dict[str, float]:
+    """The mean over frames of a column, and its 95 % interval in ``<name>_low`` and ``<name>_high``."""
+    mean, low, high = mean_interval(values, seed)
+    return {name: mean, f"{name}_low": low, f"{name}_high": high}
 
 
 def method_scores(
@@ -86,17 +94,24 @@ def method_scores(
     maps = maps_of(method, network, subject, task, plan.batch_size)
     found = curves_of(network, subject, maps, task, plan, seed)
     row = row_of(name, "method", "trained", task, found, seed)
+    row["empty_maps"] = int((maps.flatten(1).abs().amax(1) == 0).sum())
+    if row["empty_maps"]:
+        log.info(
+            "%s, %s: %d of %d maps are empty: nothing speaks for the class",
+            name, task, row["empty_maps"], len(maps),
+        )  # fmt: skip
     if plan.metric_frames:
         few = subject.head(plan.metric_frames)
         few_maps = maps[: len(few.x)]
         unfaithful, shaky, missed = [], [], []
         for place, x, target in few.parts(task, plan.batch_size):
-            unfaithful.append(infidelity(network, x, few_maps[place], target, task, seed))
+            unfaithful.append(infidelity(network, x, few_maps[place], target, task, seed, method.unit))
             shaky.append(sensitivity(method, network, x, target, task, seed))
             if isinstance(method, IntegratedGradients):
                 missed.append(completeness(network, x, few_maps[place], target, task).numpy())
-        row["infidelity"] = float(np.concatenate(unfaithful).mean())
-        row["sensitivity"] = float(np.concatenate(shaky).mean())
+        row |= with_interval("infidelity", np.concatenate(unfaithful), seed)
+        row |= with_interval("sensitivity", np.concatenate(shaky), seed)
+        row["metric_frames"] = len(few.x)
         if missed:
             # The median: where the logit hardly differs from the empty image's, any share of it is huge.
             row["completeness_error"] = float(np.median(np.concatenate(missed)))

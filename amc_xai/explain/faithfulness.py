@@ -109,29 +109,38 @@ def infidelity(
     target: torch.Tensor,
     task: str,
     seed: int,
+    unit: str = "logit",
     samples: int = 16,
     share: float = 0.2,
 ) -> np.ndarray:
-    """How badly a map foretells what removing a random ``share`` of the input does to the logit: (B,).
+    """How badly a map foretells what emptying a random ``share`` of the lit pixels does to the logit: (B,).
 
-    Yeh et al., "On the (in)fidelity and sensitivity of explanations" (NeurIPS 2019), definition 2.1 with the
-    optimal scale of the map (their section 2.1), by Captum: the mean over ``samples`` of
-    (removed . map - (F(x) - F(x - removed)))^2. 0 is perfect; a map of zeros scores the mean squared change of
-    the logit itself.
+    Yeh et al., "On the (in)fidelity and sensitivity of explanations" (NeurIPS 2019), definition 2.1: the mean over
+    ``samples`` of (a - b)^2, where b = F(x) - F(x without the share). 0 is perfect; a map of zeros scores the mean
+    squared change of the logit itself. By the map's ``unit`` (`attribution.method.Method`) its forecast a is
+
+    - ``logit``: its sum over what was emptied (the binary mask);
+    - ``gradient``: its product with the values that were emptied (the mask times the input);
+    - ``scale``, ``window``: the former times one factor for each frame, the best there is (their section 2.1);
+    - ``donors``: NaN, since such a map doesn't speak of emptying.
     """
-    import captum.metrics
-
-    def remove(inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        gone = kept(inputs, torch.rand(units(inputs).shape, device=inputs.device) < share)
-        return gone, inputs - gone
-
-    with seeded(seed, x.device), torch.no_grad():
-        found = captum.metrics.infidelity(
-            TaskOutput(network.eval(), task), remove, x, scores, target=target,
-            n_perturb_samples=samples, normalize=True,
-        )  # fmt: skip
-    # A square that rounding may have left a hair below zero.
-    return found.cpu().double().clamp(min=0).numpy()
+    if unit == "donors":
+        return np.full(len(x), np.nan)
+    output = TaskOutput(network.eval(), task)
+    generator = torch.Generator().manual_seed(seed)
+    weights = scores * x if unit == "gradient" else scores
+    with torch.no_grad():
+        before = output(x).gather(1, target[:, None])[:, 0]
+        foretold, lost = [], []
+        for _ in range(samples):
+            gone = (torch.rand(units(x).shape, generator=generator) < share).to(x.device) & units(x)
+            left = output(kept(x, ~gone)).gather(1, target[:, None])[:, 0]
+            foretold.append(kept(weights, gone).flatten(1).sum(1))
+            lost.append(before - left)
+    a, b = (torch.stack(part).cpu().double() for part in (foretold, lost))
+    if unit in ("scale", "window"):
+        a = a * ((a * b).sum(0) / a.square().sum(0).clamp(min=torch.finfo(torch.float64).tiny))
+    return (a - b).square().mean(0).numpy()
 
 
 def sensitivity(

@@ -5,9 +5,8 @@ fraction that was asked for (``pis_nominal``, as published), or the share of the
 masked (``pis_lit``). With masks of an exact count the two differ by the rounding to whole pixels alone.
 """
 
-import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,18 +14,20 @@ import torch
 from torch import nn
 
 from amc_xai.errors import UserError
-from amc_xai.explain.control import Control, Streams, named_answers
+from amc_xai.explain.control import Control, named_answers
 from amc_xai.explain.paired import RESAMPLES
 from amc_xai.explain.perturbed import PerturbedPredictions, Setting, score_rows
+from amc_xai.explain.perturbing import Perturber
 from amc_xai.explain.pis_table import Row, impact, read_pis_csv, write_pis_csv
 from amc_xai.explain.shares import BatchShares
+from amc_xai.explain.streams import Streams
 from amc_xai.perturbation.operators import Operator
-from amc_xai.perturbation.selectors import RankedSelector, Selector
-from amc_xai.perturbation.view import DoesNotApply, View
+from amc_xai.perturbation.selectors import Selector
+from amc_xai.perturbation.symbol_players import SymbolSelector
+from amc_xai.perturbation.view import View
 
 __all__ = ["PisResult", "impact", "perturbation_scores", "read_pis_csv", "score_rows", "write_pis_csv"]
 
-log = logging.getLogger(__name__)
 Frames = Iterable[tuple[View, torch.Tensor, torch.Tensor]]
 
 
@@ -40,8 +41,8 @@ class PisResult(NamedTuple):
 def perturbation_scores(
     network: nn.Module,
     frames: Frames,
-    selectors: Mapping[str, Selector],
-    operator: tuple[str, Operator],
+    selectors: Mapping[str, Selector | SymbolSelector],
+    operator: tuple[str, Operator] | Mapping[str, Operator],
     fractions: Sequence[float],
     channels: Sequence[str] | None = None,
     seed: int = 0,
@@ -51,6 +52,7 @@ def perturbation_scores(
     resamples: int = RESAMPLES,
     representation: nn.Module | None = None,
     progress: Callable[[int], None] | None = None,
+    said: set[str] | None = None,
 ) -> PisResult:
     """Score every selector at every fraction, in one pass over the frames.
 
@@ -63,8 +65,10 @@ def perturbation_scores(
             (B, M) and ``snr`` (B, S) logits; it is put in evaluation mode.
         frames: batches of (view, modulation labels (B,), snr labels (B,)), views on the network's device. A
             label of -1 is unknown: that frame doesn't count for the task, nor for "joint" (both right).
-        selectors: by the name that they have in the table.
-        operator: its name in the table, and the operator.
+        selectors: by the name that they have in the table. Those of symbols act on all channels at once (channel
+            ``all``), and the frame's other symbols take their place (operator ``resample``); where a network sees
+            no pixels, or the symbols aren't known, the selectors of these are passed over.
+        operator: its name in the table, and the operator; or several by name, which get the same masks.
         fractions: of the lit pixels, each above 0 and at most 1.
         channels: perturbed one at a time; None takes every channel of the view that a selector and the operator
             apply to, with a line in the log for each that is passed over.
@@ -75,34 +79,38 @@ def perturbation_scores(
         resamples: of the bootstrap behind the intervals.
         representation: handed to the operator.
         progress: called after each batch with the number of frames done so far.
+        said: what was logged before and isn't again.
 
     Raises:
         UserError: nothing to score (no selector, fraction, frame or label), a fraction out of range, a
             named channel that the image doesn't have or that a selector or the operator doesn't apply to, a
-            selector that applies to no channel.
+            selector that applies to no channel. `perturbing.NothingToTake`, one of them, where a network sees no
+            pixels and the symbols aren't known.
     """
     _check(selectors, fractions, channels)
     fractions = [float(fraction) for fraction in fractions]
     network.eval()
     streams = Streams(seed)
-    beside = Control(control, streams) if control is not None else None
-    kept, shares, skipped = _Kept(), defaultdict(list), set()
+    beside = Control(control, streams, representation) if control is not None else None
+    operators = dict([operator]) if isinstance(operator, tuple) else operator
+    perturbed = Perturber(selectors, operators, fractions, channels, streams, repeats, representation)
+    perturbed.said = perturbed.said if said is None else said
+    kept, shares = _Kept(), defaultdict(list)
     done = 0
     # Only the scoring runs without gradients: whoever yields the frames may need them (attribution maps).
     for view, modulation, snr in frames:
         kept.labels.append(torch.stack([modulation, snr]).cpu())
-        answers = {("clean",): [named_answers(network, view.seen(view.image))]}
+        answers = {("clean",): [named_answers(network, view.whole)]}
         measured = BatchShares(view)
-        for setting, mask, image in _perturbed(
-            view, selectors, operator, fractions, channels, streams, repeats, representation, skipped
-        ):
-            answers.setdefault(("masked", setting), []).append(named_answers(network, view.seen(image)))
-            measured.add(setting, mask)
+        for found in perturbed(view):
+            draws = answers.setdefault(("masked", found.setting), [])
+            draws.append(named_answers(network, found.seen))
+            measured.add(found.setting, found.taken)
             if beside is not None:
-                repeat = len(answers["masked", setting]) - 1
-                answers.setdefault(("control", setting), []).append(
-                    beside.answers(network, view, mask, setting, repeat, operator[1], representation)
+                answers.setdefault(("control", found.setting), []).append(
+                    beside.answers(network, view, found, len(draws) - 1)
                 )
+        perturbed.check()  # after the first batch, not after the last
         kept.add(answers)
         for setting, share in measured.of_batch().items():
             shares[setting].append(share)
@@ -111,7 +119,6 @@ def perturbation_scores(
             progress(done)
     if done == 0:
         raise UserError("There are no frames to explain; choose a split that holds some.")
-    _every_selector_applied(selectors, shares)
     predictions = kept.predictions(shares)
     if not any(array.any() for array in predictions.known.values()):
         raise UserError("No frame to explain has a known label; choose frames with labels.")
@@ -167,51 +174,4 @@ def _check(selectors: Mapping[str, Selector], fractions: Sequence[float], channe
         raise UserError(
             f"perturbation.fractions: {list(fractions)} won't do; "
             "give at least one number, each above 0, at most 1, and only once."
-        )
-
-
-def _perturbed(
-    view: View,
-    selectors: Mapping[str, Selector],
-    operator: tuple[str, Operator],
-    fractions: Sequence[float],
-    channels: Sequence[str] | None,
-    streams: Streams,
-    repeats: int,
-    representation: nn.Module | None,
-    skipped: set[tuple[str, str]],
-) -> Iterator[tuple[Setting, torch.Tensor, torch.Tensor]]:
-    """Yield each setting, draw by draw, with its mask and image (B, C, H, W); rank once where it is ranked."""
-    for name, selector in selectors.items():
-        for channel in view.channels if channels is None else channels:
-            try:
-                for repeat in range(repeats):
-                    # The first draw's stream is that of a single draw: more of them leave it as it is.
-                    again = (repeat,) if repeat else ()
-                    ranked = isinstance(selector, RankedSelector)
-                    ranking = selector.rank(view, channel, streams(name, channel, *again)) if ranked else None
-                    for fraction in fractions:
-                        if ranking is not None:
-                            mask = view.place(channel, ranking.cut(fraction))
-                        else:
-                            mask = selector.mask(view, channel, fraction, streams(name, channel, fraction, *again))
-                        setting = Setting(name, operator[0], channel, fraction)
-                        with torch.inference_mode():
-                            draws = streams(*setting, "operator", *again)
-                            image = operator[1](view, mask, representation, draws)
-                        yield setting, mask, image
-            except DoesNotApply as refusal:
-                if channels is not None:
-                    raise
-                if (name, channel) not in skipped:
-                    log.info("%s is passed over on channel %s: %s", name, channel, refusal)
-                    skipped.add((name, channel))
-
-
-def _every_selector_applied(selectors: Mapping[str, Selector], settings: Iterable[Setting]) -> None:
-    idle = set(selectors) - {setting.selector for setting in settings}
-    if idle:
-        raise UserError(
-            f"perturbation.selectors: {sorted(idle)[0]} applies to no channel of this image, with this dataset "
-            "and operator (the log says why); leave it out, or choose a representation with a channel for it."
         )

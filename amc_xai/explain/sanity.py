@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 from torch import nn
 
 from amc_xai.explain.attribution.method import TaskOutput, seeded
-from amc_xai.explain.faithfulness import unit_scores, units
+from amc_xai.explain.faithfulness import mean_interval, unit_scores, units
 
 
 def spearman(a: torch.Tensor, b: torch.Tensor, allowed: torch.Tensor) -> np.ndarray:
@@ -118,19 +118,23 @@ def cascade_correlations(
     ``spearman`` and ``spearman_abs`` (of magnitudes) are means over the ``frames`` whose two maps aren't
     constant, NaN where there is none.
     """
-    original = explain(network)
-    rows = []
+    original, rows = None, []
     for layer, share, changed in cascade(network, x, task, points, seed):
-        signed, magnitude = map_correlation(x, original, explain(changed))
-        rows.append({"layer": layer, "share_randomised": share, **correlation_means(signed, magnitude)})
+        found = explain(changed)
+        original = found if original is None else original  # the first stop is the network itself
+        signed, magnitude = map_correlation(x, original, found)
+        rows.append({"layer": layer, "share_randomised": share, **correlation_means(signed, magnitude, seed)})
     return rows
 
 
-def correlation_means(signed: np.ndarray, magnitude: np.ndarray) -> dict:
-    """Means over the frames that have a correlation, and how many have."""
+def correlation_means(signed: np.ndarray, magnitude: np.ndarray, seed: int = 0) -> dict:
+    """Means over the frames that have a correlation, the first with its 95 % interval, and how many have."""
     known = np.isfinite(signed)
+    mean, low, high = mean_interval(signed[known], seed)
     return {
-        "spearman": float(signed[known].mean()) if known.any() else float("nan"),
+        "spearman": mean,
+        "spearman_low": low,
+        "spearman_high": high,
         "spearman_abs": float(np.nanmean(magnitude)) if np.isfinite(magnitude).any() else float("nan"),
         "frames": int(known.sum()),
     }

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from amc_xai.explain.perturbed import SHARES, Setting
+from amc_xai.perturbation.symbol_players import EVERYWHERE, symbols_of
 from amc_xai.perturbation.view import View
 
 
@@ -19,8 +20,15 @@ class BatchShares:
 
     @torch.inference_mode()
     def add(self, setting: Setting, mask: torch.Tensor) -> None:
-        """Measure one draw of a setting's mask (B, C, H, W)."""
+        """Measure one draw of what a setting takes: pixels (B, C, H, W), or symbols (B, K)."""
         view, channel = self._view, setting.channel
+        if mask.ndim == 2:
+            known = symbols_of(view).known.sum(1)
+            unknown = torch.full_like(known, torch.nan, dtype=torch.float32)
+            self._whole[channel] = self._together(known, torch.ones_like(known), torch.ones_like(known), known)
+            taken = mask.sum(1)
+            self._taken.setdefault(setting, []).append(self._together(taken, unknown, unknown, taken))
+            return
         support = view.support(channel)
         intensity = view.intensity(channel)
         if channel not in self._whole:
@@ -55,7 +63,7 @@ class BatchShares:
         for setting, top in zip(self._taken, everything, strict=True):
             bottom = whole[setting.channel]
             share = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
-            if setting.channel not in self._view.cells:
+            if setting.channel not in (*self._view.cells, EVERYWHERE):
                 share[3] = np.nan
             shares[setting] = dict(zip(SHARES, share, strict=True))
         return shares

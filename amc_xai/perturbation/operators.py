@@ -117,22 +117,11 @@ class Resample:
         Raises:
             DoesNotApply: a masked channel's points are not known.
         """
-        moved = dict(view.cells)
-        # For every frame, masked or not: what one draws doesn't hang on the others of its batch.
-        seeds = frame_seeds(len(mask), generator, mask.device)[:, None]
-        for place, channel, masked in _masked_channels(view, mask):
-            cells = view.drawn(channel, "the operator resample")
-            hit = _hit(cells, masked)
-            kept = (cells >= 0) & ~hit
-            moved[channel] = torch.where(hit, -1, cells)
-            if self.refill:
-                bits = random_bits(seeds, torch.arange(cells.shape[1], device=cells.device) + place * _APART)
-                left = kept.sum(1, keepdim=True)
-                pick = (bits & (2**62 - 1)) % left.clamp(min=1)
-                # The points that remain, first in their row and in their order.
-                remaining = cells.gather(1, (~kept).to(torch.uint8).argsort(dim=1, stable=True))
-                moved[channel] = torch.where(hit & (left > 0), remaining.gather(1, pick), moved[channel])
-        return _redraw(view, moved, representation)
+        hit = {
+            channel: _hit(view.drawn(channel, "the operator resample"), masked)
+            for _, channel, masked in _masked_channels(view, mask)
+        }
+        return _redraw(view, refilled(view, hit, generator, refill=self.refill), representation)
 
 
 @dataclass(frozen=True)
@@ -186,6 +175,31 @@ class Noise:
             inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
             moved[channel] = torch.where(hit, torch.where(inside, row * width + column, -1), cells)
         return _redraw(view, moved, representation)
+
+
+def refilled(
+    view: View, hit: dict[str, torch.Tensor], generator: torch.Generator | None, *, refill: bool = True
+) -> dict[str, torch.Tensor]:
+    """The view's cells without the points that were ``hit``, bool (B, K) by channel, refilled from the others.
+
+    As many are drawn (with replacement) as were removed; none where nothing remains, or without ``refill``.
+    """
+    moved = dict(view.cells)
+    # For every frame, hit or not: what one draws doesn't hang on the others of its batch.
+    seeds = frame_seeds(len(view.image), generator, view.image.device)[:, None]
+    for channel, gone in hit.items():
+        cells = view.cells[channel]
+        gone = gone & (cells >= 0)
+        moved[channel] = torch.where(gone, -1, cells)
+        if refill:
+            kept = (cells >= 0) & ~gone
+            place = torch.arange(cells.shape[1], device=cells.device) + view.index(channel) * _APART
+            left = kept.sum(1, keepdim=True)
+            pick = (random_bits(seeds, place) & (2**62 - 1)) % left.clamp(min=1)
+            # The points that remain, first in their row and in their order.
+            remaining = cells.gather(1, (~kept).to(torch.uint8).argsort(dim=1, stable=True))
+            moved[channel] = torch.where(gone & (left > 0), remaining.gather(1, pick), moved[channel])
+    return moved
 
 
 def _masked_channels(view: View, mask: torch.Tensor):

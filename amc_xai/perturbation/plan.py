@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from amc_xai.errors import UserError
 from amc_xai.perturbation.operators import Operator
 from amc_xai.perturbation.selectors import Selector
+from amc_xai.perturbation.symbol_players import SymbolSelector
 
 CONTROLS = ("random", "random_matched")
 
@@ -19,38 +20,41 @@ class PerturbationPlan:
     ``frames`` bounds how many test frames are scored, None scores all; ``operator_name`` None is the operator's
     own. ``control`` scores a random mask beside each: ``random`` (as many lit pixels) or ``random_matched`` (as
     many of each intensity); None leaves it out. Everything random is drawn ``repeats`` times and averaged;
-    ``resamples`` of the bootstrap give the intervals of what is averaged.
+    ``resamples`` of the bootstrap give the intervals of what is averaged. ``donors`` frames are drawn for
+    each to take whole channels from.
 
     Raises:
-        UserError: an unknown control, less than one repeat or 2,000 resamples.
+        UserError: an unknown control, less than one repeat or donor, or 2,000 resamples.
     """
 
     selectors: list[str]
     fractions: list[float]
     operator: Operator
-    available: dict[str, Callable[[], Selector | Mapping[str, Selector]]]
+    available: dict[str, Callable[[], Selector | SymbolSelector | Mapping[str, Selector]]]
     channels: list[str] | None = None
-    frames: int | None = 300
+    frames: int | None = 1000
     operator_name: str | None = None
     control: str | None = "random"
     repeats: int = 1
     resamples: int = 2000
+    donors: int = 4
 
     def __post_init__(self) -> None:
         if self.control is not None and self.control not in CONTROLS:
             raise UserError(
                 f"perturbation.control must be null (none) or one of {', '.join(CONTROLS)}, not {self.control!r}."
             )
-        if self.repeats < 1:
-            raise UserError(f"perturbation.repeats must be 1 or more draws, not {self.repeats}.")
+        for key in ("repeats", "donors"):
+            if getattr(self, key) < 1:
+                raise UserError(f"perturbation.{key} must be 1 or more draws, not {getattr(self, key)}.")
         if self.resamples < 2000:
             raise UserError(f"perturbation.resamples must be 2000 or more, not {self.resamples}.")
         if self.operator_name is None:
             object.__setattr__(self, "operator_name", self.operator.name)
 
-    def chosen(self) -> dict[str, Selector]:
+    def chosen(self) -> dict[str, Selector | SymbolSelector]:
         """The selectors by name, in the order asked for."""
-        chosen: dict[str, Selector] = {}
+        chosen: dict[str, Selector | SymbolSelector] = {}
         for name in self.selectors:
             if name not in self.available:
                 raise UserError(

@@ -1,11 +1,16 @@
 """One batch as a perturbation sees it: the frames, their images, and what links the two."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 
 from amc_xai.errors import UserError
 from amc_xai.perturbation.masks import Support
+
+if TYPE_CHECKING:
+    from amc_xai.perturbation.swap import Donors
+    from amc_xai.perturbation.symbol_players import FrameSymbols
 
 
 class DoesNotApply(UserError):
@@ -18,19 +23,24 @@ class View:
 
     Attributes:
         iq: frames (B, 2, L), channel 0 = I and 1 = Q; None where the source yields images only.
-        image: (B, C, H, W), zero where nothing was drawn.
-        channels: the C names of the image's channels.
+        image: (B, C, H, W), zero where nothing was drawn; or what a network on sequences sees, (B, C, L), in which
+            there are symbols but no pixels to select.
+        channels: the C names of its channels.
         cells: per channel the flat pixel (row * W + column) of each drawn point, int64 (B, K), -1 for a point
             outside the image. A channel that is missing here has no known link from pixels to samples.
         symbol_instants: sample index of each symbol, int64 (B, N), -1 where there is none; None if unknown.
         reference_mask: bool (B, C, H, W), the mask that a matched control has to match; None if there is
             none.
-        score_map: (B, C, H, W), what ranks the pixels in a map-driven selector; None if there is none.
+        score_map: (B, C, H, W), what ranks the pixels in a map-driven selector, or one for each task by its name;
+            None if there is none.
         sequence: what the network sees beside the image, (B, C', L); None where the image is all.
+        places: int64 (B,), the place of each frame in its source; None if unknown.
+        donors: other frames to draw parts from; None if there are none.
+        symbols: the frames' symbols; None where the samples a symbol are not known.
 
     Raises:
-        ValueError: the image isn't (B, C, H, W) with one name for each channel, or an optional map differs
-            from it in shape.
+        ValueError: the image isn't (B, C, H, W) or (B, C, L) with one name for each channel, or an optional map
+            differs from it in shape.
     """
 
     iq: torch.Tensor | None
@@ -39,24 +49,32 @@ class View:
     cells: dict[str, torch.Tensor] = field(default_factory=dict)
     symbol_instants: torch.Tensor | None = None
     reference_mask: torch.Tensor | None = None
-    score_map: torch.Tensor | None = None
+    score_map: torch.Tensor | dict[str, torch.Tensor] | None = None
     sequence: torch.Tensor | None = None
+    places: torch.Tensor | None = None
+    donors: "Donors | None" = None
+    symbols: "FrameSymbols | None" = None
     _supports: dict[str, Support] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.image.ndim != 4 or self.image.shape[1] != len(self.channels):
+        if self.image.ndim not in (3, 4) or self.image.shape[1] != len(self.channels):
             raise ValueError(
-                f"an image of shape {tuple(self.image.shape)} is not (B, C, H, W) "
+                f"an image of shape {tuple(self.image.shape)} is not (B, C, H, W) or (B, C, L) "
                 f"with the channels {self.channels}"
             )
-        for name in ("reference_mask", "score_map"):
-            tensor = getattr(self, name)
+        scores = self.score_map if isinstance(self.score_map, dict) else {"score_map": self.score_map}
+        for name, tensor in {"reference_mask": self.reference_mask, **scores}.items():
             if tensor is not None and tensor.shape != self.image.shape:
                 raise ValueError(f"{name} has shape {tuple(tensor.shape)}, the image {tuple(self.image.shape)}")
 
     def seen(self, image: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         """Return what the network gets where ``image`` (B, C, H, W) stands for the view's own."""
         return image if self.sequence is None else (image, self.sequence)
+
+    @property
+    def whole(self) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        """What the network sees of the frames as they are."""
+        return self.seen(self.image)
 
     def index(self, channel: str) -> int:
         """Return the place of ``channel`` among the image's channels; raise UserError if it has none."""

@@ -26,6 +26,17 @@ from amc_xai.representation.synchronisation.carrier import squared
 from amc_xai.representation.synchronisation.grid import widest_symbol
 
 CHANNELS = ("trajectory", "symbols", "recovered", "recovered_8", "recovered_16", "differential", "residual")
+# What the axes of their pictures mean.
+_SYMBOLS = "I and Q of symbols"
+PLANES = {
+    "trajectory": "I and Q of samples",
+    "symbols": _SYMBOLS,
+    "recovered": _SYMBOLS,
+    "recovered_8": _SYMBOLS,
+    "recovered_16": _SYMBOLS,
+    "differential": "turn from symbol to symbol",
+    "residual": "noise beside the band, logarithm of the amplitude along the radius",
+}
 # The order of the power that each of these takes the carrier out by.
 RECOVERY = {"recovered": 4, "recovered_8": 8, "recovered_16": 16}
 TRAJECTORY_EXTENT = 3.0
@@ -101,6 +112,7 @@ class Augmented(nn.Module):
             )
         self.image_size = image_size
         self.channels = tuple(channels)
+        self.planes = {channel: PLANES[channel] for channel in self.channels}
         self.samples_per_symbol = samples_per_symbol
         self.log = log
         self.smoothing = smoothing

@@ -1,6 +1,7 @@
 """The attribution part of ``task=explain``: maps, how faithful they are, and how they sit with PIS."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from amc_xai.data.contracts import rates_of
 from amc_xai.errors import UserError
 from amc_xai.explain import read_pis_csv
 from amc_xai.explain.agreement import compare_with_pis, drops_of, forecast, pixel_agreement
-from amc_xai.explain.attribution import AttributionPlan, Method, attribute_input
+from amc_xai.explain.attribution import AttributionPlan, ExpectedGradients, GradCam, Method, attribute_input
 from amc_xai.explain.attribution_scores import (
     Maps,
     Subject,
@@ -23,13 +24,14 @@ from amc_xai.explain.precision import as_explained
 from amc_xai.explain.sanity import cascade_correlations, correlation_means, map_correlation, untrained_copy
 from amc_xai.explain.table_files import write_rows
 from amc_xai.files import replacing
-from amc_xai.perturbation import PerturbationPlan
+from amc_xai.perturbation import PerturbationPlan, SymbolSelector
 from amc_xai.progress import progress
 from amc_xai.report import Gallery
 from amc_xai.tasks.gallery import make_plain_gallery
 from amc_xai.tasks.lengths import of_one_length
-from amc_xai.tasks.perturbing import view_of
+from amc_xai.tasks.perturbing import operators_of
 from amc_xai.tasks.refitting import fit_random_masks, fit_shuffled_labels
+from amc_xai.tasks.views import donors_of, view_of
 from amc_xai.tasks.workbench import Workbench
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
     folder, seed = bench.parts.folder, bench.parts.seed
     network = as_explained(bench.classifier, bench.accelerator).network
     iq, subject = explained_frames(bench, plan, indices)
-    methods = applicable(plan.chosen(), network, subject)
+    methods = applicable(bench, with_donors(bench, plan.chosen(), indices), subject)
     if not methods:
         return
     untrained = untrained_copy(network, seed)
@@ -137,7 +139,16 @@ def explained_frames(bench: Workbench, plan: AttributionPlan, indices: np.ndarra
     return iq, Subject(x, {"modulation": modulation, "snr": snr})
 
 
-def applicable(methods: dict[str, Method], network: torch.nn.Module, subject: Subject) -> dict[str, Method]:
+def with_donors(bench: Workbench, methods: dict[str, Method], indices: np.ndarray) -> dict[str, Method]:
+    """The methods, with other frames as references for those that compare with frames."""
+    if not any(isinstance(method, ExpectedGradients) for method in methods.values()):
+        return methods
+    donors = donors_of(bench, indices)
+    seen = None if donors is None or isinstance(donors.seen, tuple) else donors.seen
+    return {n: replace(m, donors=seen) if isinstance(m, ExpectedGradients) else m for n, m in methods.items()}
+
+
+def applicable(bench: Workbench, methods: dict[str, Method], subject: Subject) -> dict[str, Method]:
     """The methods that work on this network, each tried on one frame; says plainly which don't."""
     if not isinstance(subject.x, torch.Tensor):
         log.info(
@@ -145,9 +156,14 @@ def applicable(methods: dict[str, Method], network: torch.nn.Module, subject: Su
             "explains a single one: %s", ", ".join(methods),
         )  # fmt: skip
         return {}
-    fitting = {}
+    fitting, network = {}, bench.classifier.network
     for name, method in methods.items():
         try:
+            if isinstance(method, GradCam) and len(planes_of(bench)) > 1:
+                raise UserError(
+                    "its map says where in a plane, and the channels of this picture are different planes: "
+                    + ", ".join(planes_of(bench))
+                )
             attribute_input(method, network, subject.x[:1], subject.target["modulation"][:1], "modulation")
         except UserError as error:
             log.info("%s is skipped: %s", name, error)
@@ -156,14 +172,22 @@ def applicable(methods: dict[str, Method], network: torch.nn.Module, subject: Su
     return fitting
 
 
+def planes_of(bench: Workbench) -> list[str]:
+    """What the axes of a picture's channels mean, each once; one where all channels are pictures of one plane."""
+    planes = getattr(bench.classifier.representation, "planes", {})
+    return list(dict.fromkeys(planes.values())) or ["I and Q"]
+
+
 def against_pis(bench: Workbench, iq: torch.Tensor, subject: Subject, maps: Maps) -> tuple[list, list]:
     """The drops in ``pis.csv`` beside what each map foretells for the same maskings."""
     perturbation: PerturbationPlan = bench.parts.make["perturbation"]
     view = view_of(bench, iq)
     measured = read_pis_csv(bench.parts.folder / "pis.csv")
-    wanted = {key for task in subject.target for key in drops_of(measured, task, perturbation.operator_name)}
+    operator = next(iter(operators_of(bench, perturbation)))
+    pixels = {n: s for n, s in perturbation.chosen().items() if not isinstance(s, SymbolSelector)}
+    wanted = {key for task in subject.target for key in drops_of(measured, task, operator) if key[0] in pixels}
     masks = {}
-    for name, selector in perturbation.chosen().items():
+    for name, selector in pixels.items():
         for _, channel, fraction in sorted(key for key in wanted if key[0] == name):
             generator = torch.Generator().manual_seed(bench.parts.seed)
             try:
@@ -173,13 +197,20 @@ def against_pis(bench: Workbench, iq: torch.Tensor, subject: Subject, maps: Maps
                 break
     table, agreement = [], []
     for task in subject.target:
-        drops = {k: d for k, d in drops_of(measured, task, perturbation.operator_name).items() if k in masks}
+        drops = {k: d for k, d in drops_of(measured, task, operator).items() if k in masks}
         forecasts = {
             name: {key: float(forecast(scores, subject.x, masks[key]).mean()) for key in drops}
             for (name, of), scores in maps.items()
             if of == task
         }
-        more, ranks = compare_with_pis(drops, forecasts, task)
+        # What every map agrees with for the number of pixels alone: a map that is the same everywhere.
+        forecasts["uniform"] = {
+            key: float(forecast(torch.ones_like(subject.x), subject.x, masks[key]).mean()) for key in drops
+        }
+        more, ranks = compare_with_pis(drops, forecasts, task, bench.parts.seed)
+        unknown = [f"{row['a']} at {row['nominal_fraction']:g} ({row['note']})" for row in ranks if row["note"]]
+        if unknown:
+            log.info("PIS against attribution, %s: no agreement is known of %s", task, "; ".join(unknown))
         table, agreement = table + more, agreement + ranks
     return table, agreement
 

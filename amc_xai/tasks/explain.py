@@ -3,6 +3,7 @@
 from amc_xai.parts import Parts
 from amc_xai.tasks.attributing import explain_by_attribution
 from amc_xai.tasks.explaining import explain
+from amc_xai.tasks.perturbing import check_explainable
 from amc_xai.tasks.reporting import report
 from amc_xai.tasks.testing import test
 from amc_xai.tasks.workbench import Workbench
@@ -11,6 +12,7 @@ from amc_xai.tasks.workbench import Workbench
 def run(parts: Parts, name: str = "explain", part: str = "test", needs_checkpoint: bool = True) -> None:
     """Test and explain on ``part`` (train, validation, test or all)."""
     bench = Workbench.build(parts)
+    check_explainable(bench)
     indices = bench.split.part(part)
     values = test(bench, indices)
     explain(bench, indices)

@@ -5,11 +5,12 @@ import torch
 
 from amc_xai.data.contracts import rates_of
 from amc_xai.model import Prediction
-from amc_xai.perturbation import DoesNotApply, PerturbationPlan, View
+from amc_xai.perturbation import DoesNotApply, PerturbationPlan, SymbolSelector, View
+from amc_xai.perturbation.operators import refilled
 from amc_xai.perturbation.selectors import Selector
 from amc_xai.report import Gallery
 from amc_xai.tasks.lengths import of_one_length
-from amc_xai.tasks.perturbing import view_of
+from amc_xai.tasks.views import view_of
 from amc_xai.tasks.workbench import Workbench
 
 GALLERY_CLASSES = 8
@@ -31,7 +32,7 @@ def make_gallery(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray) 
         image=view.image.cpu().numpy(),
         channels=np.asarray(view.channels),
         extent=float("nan") if isinstance(extent, str) else float(extent),
-        masks=gallery_masks(plan, view, fraction, bench.parts.seed),
+        masks=gallery_masks(plan, view, fraction, bench.parts.seed, bench.classifier.representation),
         mask_fraction=fraction,
         **answered(bench, indices, prediction),
     )
@@ -83,9 +84,17 @@ def gallery_frames(modulation: np.ndarray, snr: np.ndarray) -> np.ndarray:
     )
 
 
-def gallery_masks(plan: PerturbationPlan, view: View, fraction: float, seed: int) -> dict[str, np.ndarray]:
+def gallery_masks(
+    plan: PerturbationPlan, view: View, fraction: float, seed: int, representation: torch.nn.Module
+) -> dict[str, np.ndarray]:
     """Per selector its mask bool (B, C, H, W) in all channels that it applies to."""
-    return {name: _everywhere(plan, selector, view, fraction, seed) for name, selector in plan.chosen().items()}
+    masks = {}
+    for name, selector in plan.chosen().items():
+        if not isinstance(selector, SymbolSelector):
+            masks[name] = _everywhere(plan, selector, view, fraction, seed)
+        elif view.symbols is not None and view.cells:
+            masks[name] = _of_symbols(selector, view, fraction, seed, representation)
+    return masks
 
 
 def _everywhere(plan: PerturbationPlan, selector: Selector, view: View, fraction: float, seed: int) -> np.ndarray:
@@ -98,3 +107,15 @@ def _everywhere(plan: PerturbationPlan, selector: Selector, view: View, fraction
             if plan.channels is not None:
                 raise
     return mask.cpu().numpy()
+
+
+def _of_symbols(
+    selector: SymbolSelector, view: View, fraction: float, seed: int, representation: torch.nn.Module
+) -> np.ndarray:
+    """The lit pixels that hold points of the selected symbols alone."""
+    generator = torch.Generator().manual_seed(seed)
+    removed = selector.rank(view, generator).cut(fraction)
+    length = view.iq.shape[-1]
+    hit = {name: view.symbols.takes(removed, cells.shape[1], length) for name, cells in view.cells.items()}
+    left = representation.draw(refilled(view, hit, generator, refill=False))
+    return ((view.image > 0) & (left <= 0)).cpu().numpy()

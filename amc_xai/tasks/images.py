@@ -9,7 +9,7 @@ from PIL import Image
 from amc_xai.data.contracts import FrameSource
 from amc_xai.errors import UserError
 from amc_xai.files import replacing
-from amc_xai.perturbation import PerturbationPlan, View
+from amc_xai.perturbation import PerturbationPlan, SymbolSelector, View, Zero
 
 AT_ONCE = 64
 
@@ -19,7 +19,8 @@ class PngWriter:
 
     Each picture is scaled to its own maximum, so that it depends on its frame alone; lit pixels are at least 1.
     Row 0 of the file is the most negative Q, as in memory. Perturbed twins add ``_<selector><p>_blackout`` with
-    ``p`` in percent of the lit pixels; their random draws depend on ``seed`` and the frame's place in its cell.
+    ``p`` in percent of the lit pixels, which are black whatever the operator; their random draws depend on
+    ``seed`` and the frame's place in its cell.
 
     Raises:
         UserError: if the representation draws no image, or a fraction is no whole number of percent.
@@ -32,8 +33,8 @@ class PngWriter:
             )
         self.representation, self.seed = representation, seed
         # Made here: the factories of a configuration can't go to another process.
-        self.selectors = {} if plan is None else plan.chosen()
-        self.operator = None if plan is None else plan.operator
+        chosen = {} if plan is None else plan.chosen()
+        self.selectors = {name: s for name, s in chosen.items() if not isinstance(s, SymbolSelector)}
         self.twins = [] if plan is None else [(name, f) for name in self.selectors for f in plan.fractions]
 
     def names(self, modulation: str, snr: float, k: int) -> dict[tuple[str, str, float], str]:
@@ -65,7 +66,7 @@ class PngWriter:
             for name, fraction in self.twins:
                 for i, c in enumerate(channels):
                     mask = self.selectors[name].mask(view, c, fraction, generator)
-                    pictures[c, name, fraction] = self.operator(view, mask, self.representation)[:, i]
+                    pictures[c, name, fraction] = Zero()(view, mask)[:, i]
             # A twin keeps the scale of its original, so that what is left looks the same.
             top = view.image.amax((2, 3)).clamp(min=1e-12)
             scale = {c: 255 / top[:, i, None, None] for i, c in enumerate(channels)}

@@ -1,11 +1,10 @@
 """Scores of the perturbations on a run's frames, and the tables that they leave; wiring only."""
 
-from collections.abc import Iterator
+import logging
+from contextlib import suppress
 
 import numpy as np
-import torch
 
-from amc_xai.data.contracts import rates_of
 from amc_xai.explain import (
     PisResult,
     grouped_rows,
@@ -14,22 +13,48 @@ from amc_xai.explain import (
     write_perturbed_confusions,
     write_pis_csv,
 )
-from amc_xai.perturbation import PerturbationPlan, SymbolInstants, Transitions, View, whole_instants
+from amc_xai.explain.channels import channel_rows, channel_worth
+from amc_xai.explain.perturbing import NothingToTake
+from amc_xai.explain.scope import operator_scope
+from amc_xai.explain.table_files import write_rows
+from amc_xai.perturbation import Donors, LocalMean, PerturbationPlan, Resample, Swap, Zero
+from amc_xai.perturbation.operators import Operator
 from amc_xai.progress import progress
+from amc_xai.tasks.views import donors_of, gives_pictures, views
 from amc_xai.tasks.workbench import Workbench
 
+log = logging.getLogger(__name__)
+# Enough to tell how strange an operator's inputs are.
+SCOPE_FRAMES = 128
 
-def score_perturbations(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray) -> PisResult:
-    """Score the plan on these frames; leaves ``pis.csv``, its tables by class and SNR, and the confusions.
 
-    The first process scores all frames.
+def score_perturbations(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray) -> None:
+    """Score the plan on these frames; the first process scores all.
+
+    Leaves ``pis.csv`` with the confusions, ``channels.csv``, the tables by class and SNR of both, and
+    ``operators.csv``.
     """
+    donors = donors_of(bench, indices)
+    operators = operators_of(bench, plan)
+    try:
+        write_scores(bench, plan, perturbed_result(bench, plan, indices, donors, operators))
+    except NothingToTake as nothing:
+        log.info("pis.csv is left out: %s", nothing)
+    if donors is not None:
+        score_channels(bench, plan, indices, donors)
+        describe_operators(bench, plan, indices[:SCOPE_FRAMES], donors, operators)
+
+
+def perturbed_result(
+    bench: Workbench, plan: PerturbationPlan, indices: np.ndarray, donors: Donors | None, operators: dict
+) -> PisResult:
+    """The scores of every selector, in one pass over the frames."""
     loader = bench.evaluation_batches(indices)
-    result = perturbation_scores(
+    return perturbation_scores(
         bench.classifier.network,
-        views(bench, progress(loader, "perturbing", 0, len(loader)), indices),
+        views(bench, progress(loader, "perturbing", 0, len(loader)), indices, donors),
         plan.chosen(),
-        (plan.operator_name, plan.operator),
+        operators,
         plan.fractions,
         plan.channels,
         bench.parts.seed,
@@ -37,9 +62,95 @@ def score_perturbations(bench: Workbench, plan: PerturbationPlan, indices: np.nd
         repeats=plan.repeats,
         resamples=plan.resamples,
         representation=bench.classifier.representation,
+        said=bench.said,
     )
-    write_scores(bench, plan, result)
-    return result
+
+
+def operators_of(bench: Workbench, plan: PerturbationPlan) -> dict[str, Operator]:
+    """What becomes of masked pixels, by name: as the plan has it, but for two cases, each said in the log.
+
+    Pictures whose points aren't known can't be drawn again: `Swap` takes the place of `Resample`. And emptiness is
+    no neutral reference: `Zero` has another operator beside it.
+    """
+    known = not gives_pictures(bench)
+    other = Resample() if known else Swap()
+    operators, what = {plan.operator_name: plan.operator}, None
+    if isinstance(plan.operator, Resample) and not known:
+        operators, what = {other.name: other}, "the points of these pictures are not known, so swap is used"
+    elif isinstance(plan.operator, Zero):
+        operators[other.name] = other
+        what = f"emptiness is an answer of its own to a network; {other.name} is scored beside zero"
+    if what is not None and what not in bench.said:
+        log.info("perturbation/operator: %s", what)
+        bench.said.add(what)
+    return operators
+
+
+def check_explainable(bench: Workbench) -> None:
+    """Try every selector and operator on two frames, so that what doesn't apply is refused before the work.
+
+    Raises:
+        UserError: as `perturbation_scores` does.
+    """
+    plan: PerturbationPlan = bench.parts.make["perturbation"]
+    indices = np.flatnonzero((bench.source.modulation_index >= 0) | (bench.source.snr_index >= 0))[:2]
+    if not bench.accelerator.is_main_process or len(indices) < 2:
+        return
+    network = bench.classifier.network.to(bench.accelerator.device)
+    training = network.training
+    donors = donors_of(bench, indices)
+    loader = bench.evaluation_batches(indices)
+    with suppress(NothingToTake):
+        perturbation_scores(
+            network.eval(), views(bench, loader, indices, donors), plan.chosen(), operators_of(bench, plan),
+            plan.fractions[:1] or plan.fractions, plan.channels, representation=bench.classifier.representation,
+            said=bench.said,
+        )  # fmt: skip
+    network.train(training)
+
+
+def score_channels(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray, donors: Donors) -> None:
+    """Leave ``channels.csv`` and its tables by class and by SNR."""
+    folder, classifier = bench.parts.folder, bench.classifier
+    loader = bench.evaluation_batches(indices)
+    frames = views(bench, progress(loader, "swapping channels", 0, len(loader)), indices, scored=False)
+    groups = getattr(classifier.representation, "groups", ())
+    worth = channel_worth(classifier.network, frames, donors, plan.donors, bench.parts.seed, groups)
+    for by, names, file in (
+        (None, (), "channels.csv"),
+        ("modulation", classifier.modulations, "channels_by_class.csv"),
+        ("snr", classifier.snrs, "channels_by_snr.csv"),
+    ):
+        rows = channel_rows(worth, by, names, bench.parts.seed, plan.resamples)
+        if rows:
+            write_rows(rows, folder / file)
+
+
+def describe_operators(
+    bench: Workbench, plan: PerturbationPlan, indices: np.ndarray, donors: Donors, operators: dict
+) -> None:
+    """Leave ``operators.csv``, and say what the network answers to nothing."""
+    classifier = bench.classifier
+    beside = {operator.name: operator for operator in (Zero(), LocalMean(), Resample(), Swap())}
+    loader = bench.evaluation_batches(indices)
+    rows = operator_scope(
+        classifier.network,
+        views(bench, loader, indices, donors, scored=False),
+        {**beside, **operators},
+        {"modulation": classifier.modulations, "snr": [f"{snr:g}" for snr in classifier.snrs]},
+        bench.parts.seed,
+        classifier.representation,
+    )
+    if not rows:
+        return
+    write_rows(rows, bench.parts.folder / "operators.csv")
+    empty = {row["task"]: row for row in rows if row["measure"] == "empty"}
+    log.info(
+        "an empty picture is named %s (%.0f %%) at %s dB (%.0f %%); operators.csv tells how strange each "
+        "operator's pictures are",
+        empty["modulation"]["named"], 100 * empty["modulation"]["value"],
+        empty["snr"]["named"], 100 * empty["snr"]["value"],
+    )  # fmt: skip
 
 
 def write_scores(bench: Workbench, plan: PerturbationPlan, result: PisResult) -> None:
@@ -54,47 +165,3 @@ def write_scores(bench: Workbench, plan: PerturbationPlan, result: PisResult) ->
         rows = grouped_rows(result.predictions, by, names, plan.resamples, bench.parts.seed)
         if rows:
             write_grouped_csv(rows, by, folder / file)
-
-
-def views(bench: Workbench, batches, indices: np.ndarray) -> Iterator[tuple]:
-    """Each batch as a perturbation sees it, with its labels."""
-    done = 0
-    for batch in batches:
-        size = len(batch.modulation)
-        iq = batch.iq.to(bench.accelerator.device)
-        yield view_of(bench, iq, indices[done : done + size]), batch.modulation, batch.snr
-        done += size
-
-
-def gives_pictures(bench: Workbench) -> bool:
-    """Whether the source yields pictures: they can be masked, but their points and samples aren't known."""
-    return hasattr(bench.source, "image_shape")
-
-
-@torch.no_grad()
-def view_of(bench: Workbench, iq: torch.Tensor, indices: np.ndarray | None = None) -> View:
-    """Frames (B, 2, L) with their images and the pixels of their points.
-
-    With ``indices``, their places in the source, also the symbol instants where a selector asks for them.
-    """
-    representation = bench.classifier.representation
-    if gives_pictures(bench):
-        return View(None, representation(iq), list(representation.channels))
-    rates = None if indices is None else rates_of(bench.source, indices)
-    cells = representation.cells(iq) if rates is None else representation.cells(iq, rates.to(iq.device))
-    # A perturbation of pixels leaves a sequence that goes with them as it is.
-    sequence = representation.sequence_of(iq) if hasattr(representation, "sequence_of") else None
-    instants = None if indices is None else known_instants(bench, indices)
-    return View(iq, representation.draw(cells), list(representation.channels), cells, instants, sequence=sequence)
-
-
-def known_instants(bench: Workbench, indices: np.ndarray) -> torch.Tensor | None:
-    """The symbol instants int64 (B, N) of these frames, where a selector asks and the source knows them."""
-    chosen = bench.parts.make["perturbation"].chosen().values()
-    if not hasattr(bench.source, "symbol_instants"):
-        return None
-    # Making them takes as long as making the frames.
-    if not any(isinstance(selector, SymbolInstants | Transitions) for selector in chosen):
-        return None
-    instants = whole_instants(bench.source.symbol_instants(indices), bench.source.frame_length)
-    return instants.to(bench.accelerator.device)

@@ -11,6 +11,7 @@ from amc_xai.parts import Parts
 from amc_xai.progress import progress
 from amc_xai.search import job_trial
 from amc_xai.tasks.explaining import explain
+from amc_xai.tasks.perturbing import check_explainable
 from amc_xai.tasks.reporting import report
 from amc_xai.tasks.testing import test
 from amc_xai.tasks.workbench import Workbench, device_text
@@ -26,12 +27,13 @@ def run(
     objective: str | list[str] = "validation_joint_accuracy",
     test_after: bool = True,
     explain_after: bool = True,
+    explain_frames: int | None = 150,
     needs_checkpoint: bool = False,
 ) -> float | list[float]:
     """Train as configured and return the best epoch's ``objective``.
 
     It is a column of ``history.jsonl`` or ``multiply_adds`` (of the network, for one frame); a list of them for
-    a search with several objectives.
+    a search with several objectives. ``explain_frames`` bounds ``perturbation.frames`` here, None doesn't.
     """
     names = [objective] if isinstance(objective, str) else objective
     refuse_own_folder(parts)
@@ -41,6 +43,8 @@ def run(
             "split.ratios: a training is measured on the validation part after every epoch, and that holds no "
             "frame; give it a share above 0, such as [0.8,0.1,0.1]"
         )
+    if explain_after:
+        check_explainable(bench)
     parts, main = bench.parts, bench.accelerator.is_main_process
     options = parts.make["trainer"]
     loss = parts.make["loss"](bench.classifier.snrs)
@@ -95,7 +99,7 @@ def run(
         bench.classifier.network.load_state_dict(best["network"])
         values = test(bench, bench.split.test) if test_after and len(bench.split.test) else None
         if explain_after and len(bench.split.test):
-            explain(bench, bench.split.test)
+            explain(bench, bench.split.test, explain_frames)
         report(bench, values)
         tracker.summary(values or {})
         tracker.checkpoint(parts.folder / "checkpoints" / "best.pt")

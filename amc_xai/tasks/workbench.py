@@ -1,7 +1,7 @@
 """What the tasks share: data, classifier, device and run folder, wired from the parts."""
 
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import torch
@@ -33,6 +33,8 @@ class Workbench:
     source: FrameSource
     split: Split
     classifier: Classifier
+    said: set[str] = field(default_factory=set)
+    """What the log has said of the explanation: it is tried before the work, and says all of it then."""
 
     @classmethod
     def build(cls, parts: Parts) -> "Workbench":

@@ -153,11 +153,12 @@ def test_instants_of_a_sequence_go_as_a_whole():
 
 def test_infidelity_of_the_exact_map_is_zero_and_of_a_wrong_one_is_not():
     image, weight = small_images(), torch.randn(2, 4, 4, generator=draw(3))
-    # Removing r changes a linear logit by exactly r . weight, whatever the scale of the map.
-    exact = weight.expand_as(image)
-    assert infidelity(Sums(weight), image, 3 * exact, ONES, "modulation", 0) == pytest.approx(0, abs=1e-6)
+    # Removing r changes a linear logit by exactly r . weight; where a map's unit is free, whatever its scale.
+    exact = weight * image
+    assert infidelity(Sums(weight), image, exact, ONES, "modulation", 0) == pytest.approx(0, abs=1e-6)
+    assert infidelity(Sums(weight), image, 3 * exact, ONES, "modulation", 0, "scale") == pytest.approx(0, abs=1e-6)
     wrong = torch.randn(image.shape, generator=draw(9))
-    bad = infidelity(Sums(weight), image, wrong, ONES, "modulation", 0)
+    bad = infidelity(Sums(weight), image, wrong, ONES, "modulation", 0, "scale")
     assert (bad[:2] > 0.01).all()
     nothing = infidelity(Sums(weight), image, torch.zeros_like(image), ONES, "modulation", 0)
     assert (bad <= nothing + 1e-6).all()  # the best scale of a useless map is at worst 0

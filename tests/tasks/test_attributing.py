@@ -60,7 +60,7 @@ def bench_of(folder, representation, network, methods, **options):
     iq = torch.randn(12, 2, 40, generator=torch.Generator().manual_seed(0))
     source = SimpleNamespace(
         modulation_index=np.array([0, 1] * 6), snr_index=np.array([1, 0] * 6), read=lambda index: iq[index],
-        modulations=["A", "B"], snrs=[0.0, 10.0],
+        modulations=["A", "B"], snrs=[0.0, 10.0], samples_per_symbol=None,
     )  # fmt: skip
     plan = AttributionPlan(list(methods), {k: lambda m=m: m for k, m in methods.items()}, **options)
     perturbation = PerturbationPlan(
@@ -71,6 +71,7 @@ def bench_of(folder, representation, network, methods, **options):
         parts=SimpleNamespace(folder=folder, seed=3, make=make),
         accelerator=make_accelerator("cpu", "fp32"),
         source=source,
+        said=set(),
         classifier=Classifier(representation, network, ["A", "B"], [0.0, 10.0]),
     )
 

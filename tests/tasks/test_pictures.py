@@ -47,11 +47,11 @@ def test_pixels_can_be_masked_though_their_points_are_not_known(cli, trained_on_
 
 
 def test_a_selector_that_needs_the_points_says_so(cli, trained_on_pictures):
-    result = cli("task=explain", trained_on_pictures, "perturbation/operator=resample")
+    result = cli("task=explain", trained_on_pictures, "perturbation/operator=noise")
     assert result.code == 1
     said = (result.out + result.err).strip().splitlines()
     assert "applies to no channel of this image" in said[-1] and "Traceback" not in result.out + result.err
-    assert any("resample does not apply to channel 'trajectory', whose points are not known" in s for s in said)
+    assert any("noise does not apply to channel 'trajectory', whose points are not known" in s for s in said)
 
 
 def test_perturbed_twins_are_evaluated_beside_their_originals(cli, pictures, trained_on_pictures):

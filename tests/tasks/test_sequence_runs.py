@@ -8,6 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from amc_xai.__main__ import config_folder
+from amc_xai.errors import UserError
 from amc_xai.parts import make_parts
 from amc_xai.tasks import explain, train
 
@@ -28,11 +29,19 @@ def run(tmp_path):
     return run
 
 
-def test_a_sequence_network_skips_perturbations_in_plain_words_and_ends_well(run, caplog):
+def test_a_sequence_network_is_scored_by_its_symbols_and_pixels_are_passed_over_in_words(run, caplog):
     caplog.set_level(logging.INFO)
     folder = run("backbone=moe_amc", "representation=iq")
-    assert "perturbations are skipped: they mask pixels, and representation Iq draws none" in caplog.text
-    assert not (folder / "pis.csv").exists()
+    assert caplog.text.count("top is passed over: it masks pixels, and this representation draws none") == 1
+    rows = list(csv.DictReader((folder / "pis.csv").read_text().splitlines()))
+    assert {(row["selector"], row["channel"]) for row in rows} == {
+        ("outer_symbols", "all"),
+        ("inner_symbols", "all"),
+    }
+    rows = list(csv.DictReader((folder / "channels.csv").read_text().splitlines()))
+    assert {(row["channel"], row["measure"]) for row in rows} == {
+        (channel, measure) for channel in "IQ" for measure in ("swap", "shapley")
+    }
     assert (folder / "report.html").exists() and (folder / "figures" / "gate_by_snr.png").exists()
     (row,) = map(json.loads, (folder / "history.jsonl").read_text().splitlines())
     assert row["gate_low_snr"] + row["gate_high_snr"] == pytest.approx(1)
@@ -49,8 +58,35 @@ def test_fusion_is_perturbed_in_its_image(run):
     )  # fmt: skip
     assert not (folder / "gates.csv").exists()
     rows = list(csv.DictReader((folder / "pis.csv").read_text().splitlines()))
-    assert {row["channel"] for row in rows} == {"trajectory"}
-    assert {row["selector"] for row in rows} == {"top", "bottom", "random"}
+    assert {row["channel"] for row in rows} == {"trajectory", "all"}
+    assert {row["selector"] for row in rows} == {"top", "bottom", "outer_symbols", "inner_symbols"}
+    rows = list(csv.DictReader((folder / "channels.csv").read_text().splitlines()))
+    assert {row["channel"] for row in rows} == {"trajectory", "sequence"}
+
+
+def test_frames_of_which_neither_pixels_nor_symbols_are_known_are_explained_by_channels(run, caplog):
+    caplog.set_level(logging.INFO)
+    folder = run("backbone=moe_amc", "representation=iq", "perturbation.selectors=[top]")
+    assert "pis.csv is left out" in caplog.text and not (folder / "pis.csv").exists()
+    assert (folder / "channels.csv").exists() and (folder / "report.html").exists()
+
+
+def test_a_selector_that_cannot_apply_is_refused_before_the_training(run, tmp_path):
+    # The symbols of a picture's channels are known, the trajectory's instants are not among its channels.
+    with pytest.raises(UserError, match="symbol_instants applies to no channel"):
+        run("backbone=timm", "backbone.name=test_resnet", "perturbation.selectors=[top,symbol_instants]")
+    assert not (tmp_path / "checkpoints").exists() and not (tmp_path / "history.jsonl").exists()
+
+
+def test_pixels_are_ranked_by_an_attribution_from_the_command_line(run, tmp_path):
+    picture = ["backbone=timm", "backbone.name=test_resnet", "representation.image_size=32"]
+    with pytest.raises(UserError, match="choose a method with attribution=NAME"):
+        run(*picture, "perturbation.selectors=[attribution]")
+    folder = run(
+        *picture, "perturbation.selectors=[attribution]", "attribution=smooth_grad", "perturbation.donors=1"
+    )
+    rows = list(csv.DictReader((folder / "pis.csv").read_text().splitlines()))
+    assert {row["selector"] for row in rows} == {"attribution_modulation", "attribution_snr"}
 
 
 @pytest.fixture
@@ -69,7 +105,7 @@ def test_a_network_on_samples_is_explained_along_its_frames(explained):
         "backbone=oshea_resnet", "representation=iq", "attribution=occlusion", "attribution.frames=2",
         "attribution.metric_frames=0", "attribution.sanity_frames=0",
     )  # fmt: skip
-    assert not (folder / "pis.csv").exists()
+    assert (folder / "pis.csv").exists() and (folder / "channels.csv").exists()
     assert (folder / "figures" / "attribution_samples_occlusion.png").exists()
     page = (folder / "report.html").read_text()
     assert 'id="attribution_samples_occlusion"' in page and "How faithful the maps are" in page

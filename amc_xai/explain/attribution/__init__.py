@@ -8,6 +8,7 @@ _HOME = {
     "attribute": "method",
     "attribute_input": "method",
     "GradCam": "grad_cam",
+    "ExpectedGradients": "gradients",
     "GradientShap": "gradients",
     "IntegratedGradients": "integrated_gradients",
     "Occlusion": "occlusion",

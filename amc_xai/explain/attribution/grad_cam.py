@@ -1,12 +1,14 @@
-"""Grad-CAM on the feature maps of convolutional networks, Vision Transformers and Swin."""
+"""Grad-CAM on the feature maps of convolutional networks, transformers and mixers, and on sequences."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from amc_xai.errors import UserError
+from amc_xai.explain.attribution.feature_maps import FeatureMap, find_feature_map, named_layer
 from amc_xai.explain.attribution.method import TaskOutput
 
 
@@ -15,12 +17,12 @@ class GradCam:
     """Feature maps weighted by their mean gradient, enlarged to the input's size.
 
     Selvaraju et al., "Grad-CAM" (ICCV 2017), equations 1 and 2. The map is one for the whole image: every channel
-    gets the same, since feature maps no longer tell the input's channels apart.
+    gets the same, since feature maps no longer tell the input's channels apart. So it says something of pictures
+    of one plane only. With ``relu`` the map of a class for which nothing speaks is empty.
 
     Attributes:
-        layer: dotted name of a module of the network; None takes the deepest stage of a timm model that still
-            has ``positions`` places, else the last convolution. Of a Vision Transformer that is the input of the
-            last block's attention: after it no patch reaches the class token any more.
+        layer: dotted name of a module of the network; None takes the deepest feature map that still has
+            ``positions`` places (`feature_maps.find_feature_map`); of networks on sequences the last convolution.
         positions: places (rows x columns) that the feature map should have at least: 64 px images leave
             deep stages 2 x 2 places, too few to point at anything.
         relu: keep only what speaks for the class, as published.
@@ -29,19 +31,28 @@ class GradCam:
     layer: str | None = None
     positions: int = 16
     relu: bool = True
+    unit: ClassVar[str] = "scale"
 
     def __call__(self, network: nn.Module, x: torch.Tensor, target: torch.Tensor, task: str) -> torch.Tensor:
-        model = timm_model(network)
-        layer = chosen_layer(network, model, x, self.layer, self.positions)
-        held = {}
-        handle = layer.register_forward_hook(lambda module, args, output: held.update(activation=output))
+        if x.ndim == 3:
+            module, turn = sequence_layer(network, x, self.layer, self.positions), lambda features: features
+            call = -1
+        else:
+            found: FeatureMap = (
+                find_feature_map(network, x, task, self.positions)
+                if self.layer is None
+                else named_layer(network, x, task, self.layer)
+            )
+            module, turn, call = found.module, found.channels_first, found.call
+        held: list[torch.Tensor] = []
+        handle = module.register_forward_hook(lambda module, args, output: held.append(output))
         try:
             logits = TaskOutput(network, task)(x.requires_grad_())
         finally:
             handle.remove()
-        activation = held["activation"]
+        activation = held[call]
         (gradient,) = torch.autograd.grad(logits.gather(1, target[:, None]).sum(), activation)
-        maps, slopes = (channels_first(part, model, x.ndim) for part in (activation, gradient))
+        maps, slopes = turn(activation), turn(gradient)
         places = tuple(range(2, maps.ndim))
         cam = (maps * slopes.mean(places, keepdim=True)).sum(1, keepdim=True)
         cam = cam.relu() if self.relu else cam
@@ -52,18 +63,12 @@ class GradCam:
         return cam.expand_as(x).contiguous()
 
 
-def timm_model(network: nn.Module) -> nn.Module | None:
-    """The timm model inside, known by its list of feature stages; None if there is none."""
-    return next((m for m in network.modules() if isinstance(getattr(m, "feature_info", None), list)), None)
-
-
-def chosen_layer(
-    network: nn.Module, model: nn.Module | None, x: torch.Tensor, name: str | None, positions: int
-) -> nn.Module:
-    """The module whose output is weighted.
+@torch.no_grad()
+def sequence_layer(network: nn.Module, x: torch.Tensor, name: str | None, positions: int) -> nn.Module:
+    """The last convolution of a network on sequences whose output has ``positions`` places, or that named.
 
     Raises:
-        UserError: ``name`` is no module, or none is named and the network has no feature maps.
+        UserError: ``name`` is no module, or there is no convolution.
     """
     modules = dict(network.named_modules())
     if name is not None:
@@ -73,52 +78,21 @@ def chosen_layer(
                 f"attribution.available.grad_cam.layer: the network has no module {name!r}; such are {some}"
             )
         return modules[name]
-    if model is not None:
-        stages = [model.get_submodule(stage["module"]) for stage in model.feature_info]
-        if hasattr(model, "num_prefix_tokens"):
-            stages = [getattr(stage, "norm1", stage) for stage in stages]
-    else:
-        stages = [m for m in modules.values() if isinstance(m, nn.Conv1d | nn.Conv2d)]
-    sizes = place_counts(network, model, stages, x[:1])
-    if not sizes:
+    seen: list[tuple[nn.Module, int]] = []
+
+    def note(module: nn.Module, args: tuple, output: torch.Tensor) -> None:
+        seen.append((module, output[0, 0].numel()))
+
+    handles = [m.register_forward_hook(note) for m in modules.values() if isinstance(m, nn.Conv1d | nn.Conv2d)]
+    try:
+        network(x[:1])
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not seen:
         raise UserError(
             "attribution.methods: grad_cam needs feature maps, and this network has none; choose another "
             "method, or name a layer with attribution.available.grad_cam.layer"
         )
-    enough = [stage for stage, size in sizes if size >= positions]
-    return enough[-1] if enough else max(sizes, key=lambda pair: pair[1])[0]
-
-
-@torch.no_grad()
-def place_counts(
-    network: nn.Module, model: nn.Module | None, stages: list[nn.Module], x: torch.Tensor
-) -> list[tuple[nn.Module, int]]:
-    """Each stage that a pass goes through, in that order, with the number of places of its feature map."""
-    seen: list[tuple[nn.Module, int]] = []
-
-    def note(module: nn.Module, args: tuple, output: torch.Tensor) -> None:
-        if isinstance(output, torch.Tensor) and output.ndim >= 3:
-            seen.append((module, channels_first(output, model, x.ndim)[0, 0].numel()))
-
-    handles = [stage.register_forward_hook(note) for stage in stages]
-    try:
-        network(x)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return seen
-
-
-def channels_first(features: torch.Tensor, model: nn.Module | None, dimensions: int) -> torch.Tensor:
-    """Feature maps as (B, D, rows, columns), or (B, D, L) of sequences, whatever the network's own order.
-
-    timm's Swin keeps (B, rows, columns, D). A Vision Transformer keeps tokens (B, prefix + patches, D), whose
-    first ``num_prefix_tokens`` are no patches.
-    """
-    if features.ndim == 4:
-        return features.permute(0, 3, 1, 2) if getattr(model, "output_fmt", "NCHW") == "NHWC" else features
-    if dimensions == 4:
-        rows, columns = model.patch_embed.grid_size
-        patches = features[:, getattr(model, "num_prefix_tokens", 0) :]
-        return patches.transpose(1, 2).unflatten(2, (rows, columns))
-    return features
+    enough = [module for module, size in seen if size >= positions]
+    return enough[-1] if enough else max(seen, key=lambda pair: pair[1])[0]

@@ -1,6 +1,7 @@
 """Integrated Gradients, with as many steps as completeness needs."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -25,6 +26,7 @@ class IntegratedGradients:
     max_steps: int = 256
     tolerance: float = 0.01
     batch_size: int = 256
+    unit: ClassVar[str] = "logit"
 
     def __call__(self, network: nn.Module, x: torch.Tensor, target: torch.Tensor, task: str) -> torch.Tensor:
         import captum.attr

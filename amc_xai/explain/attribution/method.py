@@ -14,7 +14,18 @@ TASKS = ("modulation", "snr")
 
 
 class Method(Protocol):
-    """Says how much each value of the input speaks for a class."""
+    """Says how much each value of the input speaks for a class.
+
+    ``unit`` says in what, which decides how `faithfulness.infidelity` asks whether the map is right:
+
+    - ``logit``: what is lost of the logit when a value is emptied;
+    - ``gradient``: what it loses for each unit that the value loses;
+    - ``window``: as ``logit``, of the window around a place; of windows of one pixel it is that;
+    - ``scale``: anything in proportion;
+    - ``donors``: what is lost of the logit when other frames take a value's place.
+    """
+
+    unit: str
 
     def __call__(self, network: nn.Module, x: torch.Tensor, target: torch.Tensor, task: str) -> torch.Tensor:
         """Return a map of the shape of ``x``: images (B, C, H, W) or sequences (B, C, L).

@@ -1,6 +1,7 @@
 """Occlusion: what the answer loses when a small window goes dark."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -24,6 +25,7 @@ class Occlusion:
     window: float = 0.125
     overlap: int = 2
     batch_size: int = 256
+    unit: ClassVar[str] = "window"
 
     def __call__(self, network: nn.Module, x: torch.Tensor, target: torch.Tensor, task: str) -> torch.Tensor:
         import captum.attr

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -34,6 +35,7 @@ class Rise:
     keep: float = 0.5
     seed: int = 0
     batch_size: int = 256
+    unit: ClassVar[str] = "scale"
 
     @torch.no_grad()
     def __call__(self, network: nn.Module, x: torch.Tensor, target: torch.Tensor, task: str) -> torch.Tensor:

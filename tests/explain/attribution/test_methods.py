@@ -10,6 +10,7 @@ from torch import nn
 
 from amc_xai.errors import UserError
 from amc_xai.explain.attribution import (
+    ExpectedGradients,
     GradCam,
     GradientShap,
     IntegratedGradients,
@@ -19,7 +20,7 @@ from amc_xai.explain.attribution import (
     attribute,
     attribute_input,
 )
-from amc_xai.explain.attribution.method import TaskOutput, seeded
+from amc_xai.explain.attribution.method import TaskOutput
 from amc_xai.model.network import Classifier, Prediction
 
 METHODS = {
@@ -108,22 +109,61 @@ def test_gradient_methods_equal_captums(small):
     ours = attribute_input(IntegratedGradients(16, 16), network, image, target, "modulation")
     theirs = captum.attr.IntegratedGradients(output).attribute(image, target=target, n_steps=16)
     torch.testing.assert_close(ours, theirs.float())
-    with seeded(7, image.device):
-        theirs = captum.attr.GradientShap(output).attribute(
-            image, torch.zeros(1, 2, 8, 8), n_samples=8, stdevs=0.1, target=target
-        )
-    torch.testing.assert_close(
-        attribute_input(GradientShap(8, seed=7), network, image, target, "modulation"), theirs
-    )
-    with seeded(7, image.device):
-        theirs = captum.attr.NoiseTunnel(captum.attr.Saliency(output)).attribute(
-            image, nt_samples=8, stdevs=0.1, target=target, abs=False
-        )
-    torch.testing.assert_close(
-        attribute_input(SmoothGrad(8, seed=7), network, image, target, "modulation"), theirs
-    )
-    times_input = SmoothGrad(8, times_input=True, seed=7)
+    # Without noise SmoothGrad is the gradient, and with many samples Gradient SHAP is Integrated Gradients.
+    theirs = captum.attr.Saliency(output).attribute(image.clone().requires_grad_(), target=target, abs=False)
+    found = attribute_input(SmoothGrad(2, noise=0.0), network, image, target, "modulation")
+    torch.testing.assert_close(found, theirs)
+    times_input = SmoothGrad(2, noise=0.0, times_input=True)
     torch.testing.assert_close(attribute_input(times_input, network, image, target, "modulation"), theirs * image)
+    sampled = attribute_input(GradientShap(400, noise=0.0), network, image, target, "modulation")
+    assert (sampled - ours).abs().max() < 0.05 * ours.abs().max()
+
+
+def test_expected_gradients_add_up_to_the_difference_from_the_references(small):
+    network, image = small
+    target = torch.tensor([0, 2, 1, 2])
+    donors = torch.rand(5, 2, 8, 8, generator=torch.Generator().manual_seed(1))
+    found = attribute_input(ExpectedGradients(600, donors=donors), network, image, target, "modulation")
+    with torch.no_grad():
+        own = network(image).modulation.gather(1, target[:, None])[:, 0]
+        theirs = network(donors).modulation.mean(0)[target]
+    assert (found.flatten(1).sum(1) - (own - theirs)).abs().max() < 0.1 * (own - theirs).abs().max()
+    with pytest.raises(UserError, match="needs other frames"):
+        attribute_input(ExpectedGradients(4), network, image, target, "modulation")
+
+
+class Seen(nn.Module):
+    """Keeps what it is shown, and how much of it at once; its logit is the sum."""
+
+    def __init__(self):
+        super().__init__()
+        self.inputs = []
+
+    def forward(self, x):
+        self.inputs.append(x.detach())
+        total = x.flatten(1).sum(1)
+        return Prediction(*([torch.stack([-total, total], 1)] * 2))
+
+
+@pytest.mark.parametrize("method", [GradientShap, SmoothGrad])
+def test_noise_falls_on_lit_pixels_alone_and_one_copy_of_a_batch_is_in_memory_at_a_time(method):
+    image = torch.poisson(torch.full((6, 2, 8, 8), 0.3), generator=torch.Generator().manual_seed(0)).log1p()
+    network = Seen()
+    attribute_input(method(samples=40, batch_size=4), network, image, torch.ones(6).long(), "snr")
+    assert max(len(shown) for shown in network.inputs) <= 4
+    assert len(network.inputs) >= 80
+    for shown in network.inputs[:40]:
+        assert (shown[image[:4] == 0] == 0).all()
+    assert (network.inputs[3] != network.inputs[4]).any()
+
+
+@pytest.mark.parametrize("method", [GradientShap(5), SmoothGrad(5)])
+def test_a_map_does_not_hang_on_how_frames_are_batched(method, small):
+    network, image = small
+    target = torch.tensor([0, 2, 1, 2])
+    together = attribute_input(method, network, image, target, "modulation")
+    alone = attribute_input(method, network, image[2:3], target[2:3], "modulation")
+    torch.testing.assert_close(together[2:3], alone)
 
 
 def test_grad_cam_equals_captums_on_a_convolution(small):

@@ -1,12 +1,14 @@
 """The methods on small timm networks: a ResNet, a Vision Transformer and a Swin."""
 
 import pytest
+import timm
 import torch
+from timm.models.volo import VOLO
 
 from amc_xai.explain.attribution import GradCam, IntegratedGradients, attribute_input
-from amc_xai.explain.attribution.grad_cam import channels_first, chosen_layer, timm_model
+from amc_xai.explain.attribution.feature_maps import find_feature_map, outputs_of
 from amc_xai.explain.attribution.integrated_gradients import completeness
-from amc_xai.model import MultiTaskNetwork, TaskSpecificExtractor, TimmBackbone, linear
+from amc_xai.model import MultiTaskNetwork, Prediction, TaskSpecificExtractor, TimmBackbone, linear
 
 NETWORKS = {
     "resnet10t": {},
@@ -62,17 +64,60 @@ def test_grad_cam_has_the_images_shape_and_moves_with_the_input(network, image):
 
 
 def test_grad_cam_reads_feature_maps_of_every_order(network, image):
-    model = timm_model(network)
-    layer = chosen_layer(network, model, image, None, 16)
-    held = []
-    handle = layer.register_forward_hook(lambda module, args, output: held.append(output))
-    network(image)
-    handle.remove()
-    maps = channels_first(held[0], model, 4)
+    found = find_feature_map(network, image, "snr", 16)
     # 32 px: stage 1 of the ResNet at a stride of 4, patches of 8 px, stage 2 of Swin at a stride of 8.
-    places = {"ResNet": 4, "VisionTransformer": 4, "SwinTransformer": 4}[type(model).__name__]
-    assert maps.shape[0] == 3 and maps.shape[2:] == (places, places)
-    if type(model).__name__ == "VisionTransformer":
-        torch.testing.assert_close(maps[:, :, 1, 2], held[0][:, 1 + 1 * 4 + 2])
-    if type(model).__name__ == "SwinTransformer":
-        torch.testing.assert_close(maps[0, :, 1, 2], held[0][0, 1, 2])
+    assert (found.rows, found.columns) in ((4, 4), (8, 8))
+    kind = type(network.backbone.model).__name__
+    assert (found.order, found.prefix) == {
+        "ResNet": ("first", 0), "VisionTransformer": ("tokens", 1), "SwinTransformer": ("last", 0)
+    }[kind]  # fmt: skip
+
+
+# Networks on which it crashed, or (the last) read channels last as channels first.
+SHALLOW = {
+    "levit_128": {},
+    "mixer_s32_224": {},
+    "xcit_nano_12_p16_224": {"depth": 2},
+    "hiera_tiny_224": {"stages": (1, 1, 1, 1), "embed_dim": 24},
+    "twins_svt_small": {"depths": (1, 1, 1, 1)},
+    "cait_xxs24_224": {"depth": 2},
+    "convit_tiny": {"depth": 2, "local_up_to_layer": 1},
+    "volo_d1_224": {},
+}
+SHALLOW_VOLO = {
+    "layers": (1, 1, 1, 1), "embed_dims": (24, 48, 48, 48), "num_heads": (2, 4, 4, 4),
+    "downsamples": (True, False, False, False), "outlook_attention": (True, False, False, False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHALLOW)
+def test_grad_cam_finds_the_feature_map_of_any_network(name):
+    torch.manual_seed(0)
+    if name.startswith("volo"):  # whose factory fixes its depth
+        model = VOLO(in_chans=1, num_classes=3, **SHALLOW_VOLO).eval()
+    else:
+        model = timm.create_model(name, in_chans=1, num_classes=3, **SHALLOW[name]).eval()
+    for parameter in (p for n, p in model.named_parameters() if "head" in n and n.endswith("weight")):
+        torch.nn.init.normal_(parameter, std=0.1)  # some begin with zeros
+
+    class Both(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, x):
+            return Prediction(*([self.model(x)] * 2))
+
+    network = Both()
+    lit = (torch.rand(1, 1, 224, 224) * (torch.rand(1, 1, 224, 224) < 0.3)).repeat(2, 1, 1, 1)
+    lit[0, :, 150:214, 10:74] = torch.rand(64, 64)  # below, on the left
+    found = find_feature_map(network, lit[1:], "snr", 16)
+    (held,) = (output for module, _, output in outputs_of(network, lit, "snr")[1] if module is found.module)
+    maps = found.channels_first(held.detach())
+    assert maps.shape[2:] == (found.rows, found.columns)
+    # Where the two frames differ is where the map differs most.
+    change = (maps[0] - maps[1]).norm(dim=0)
+    r, c = divmod(int(change.argmax()), found.columns)
+    assert r >= found.rows / 2 and c < found.columns / 2
+    scores = attribute_input(GradCam(relu=False), network, lit[:1], torch.tensor([0]), "snr")
+    assert scores.shape == (1, 1, 224, 224) and scores.std() > 0
