@@ -147,7 +147,7 @@ def brought(tmp_path_factory) -> Path:
 def store(tmp_path_factory) -> Path:
     """A split store of the tiny set."""
     from amc_xai.data import Synthetic
-    from amc_xai.data.split_hdf5 import write_cell
+    from amc_xai.data.split_files import write_cell
 
     root = tmp_path_factory.mktemp("store")
     source = Synthetic(["BPSK", "QPSK"], [0, 20], frames_per_cell=10, frame_length=128)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from amc_xai.data.contracts import Batch, FrameSource, OwnRates
+from amc_xai.data.contracts import Batch, FrameSource, rates_of
 from amc_xai.errors import UserError
 from amc_xai.signal.snr import class_power, decibels_a_label
 
@@ -100,7 +100,7 @@ def noise_ratio(source: FrameSource) -> tuple[torch.Tensor, torch.Tensor, float 
 
     Float64; the last row is that of frames of unknown class. NaN where a class's power isn't known.
     """
-    own = source.samples_per_symbol is None and isinstance(source, OwnRates)
+    own = rates_of(source, np.arange(1)) is not None
     if source.snr_definition == "es_n0" and source.samples_per_symbol is None and not own:
         raise UserError(
             "augmentation.lower_snr: the dataset's SNRs are Es/N0, and without its samples per symbol the noise "

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from amc_xai.data.contracts import FrameSource, Origin
-from amc_xai.data.split_hdf5 import cell_path, write_cell
+from amc_xai.data.contracts import FrameSource, rates_of
+from amc_xai.data.split_files import cell_path, write_cell
 from amc_xai.errors import UserError
 from amc_xai.files import replacing
 
@@ -47,10 +47,10 @@ class SplitStoreWriter:
             "sample_rate": source.sample_rate,
             "snr_definition": source.snr_definition,
         }
-        origin = source.origin
-        if origin is not None:
-            origin = Origin(origin.recording[indices], origin.start[indices], origin.length)
-        write_cell(root, modulation, snr, source.read(indices).numpy(), about, origin)
+        by_frame = {"samples_per_symbol": rates_of(source, indices)}
+        if source.origin is not None:
+            by_frame |= {"recording": source.origin.recording[indices], "start": source.origin.start[indices]}
+        write_cell(root, modulation, snr, source.read(indices).numpy(), about, by_frame)
 
 
 def labelled_cells(source: FrameSource) -> dict[tuple[int, int], np.ndarray]:

@@ -8,6 +8,9 @@ import torch
 
 from amc_xai.errors import UserError
 
+# Beside X in stores that we write: which recording a frame is from, its first sample there, its samples a symbol.
+BY_FRAME = {"recording": np.int64, "start": np.int64, "samples_per_symbol": np.float32}
+
 
 def open_hdf5(path: Path) -> h5py.File:
     """Open for reading.
@@ -57,7 +60,7 @@ class Hdf5Frames:
             self.dtype: np.dtype = data.dtype
             self.offset: int | None = data.id.get_offset()
             self.attributes = dict(file.attrs)
-            self.origin = told_origin(file)
+            self.by_frame = told_by_frame(file)
         self.mapped = self.offset is not None
         self._rows: np.ndarray | h5py.Dataset | None = None
         if self.mapped and self.offset + self.bytes > path.stat().st_size:
@@ -99,14 +102,15 @@ class Hdf5Frames:
         return {**self.__dict__, "_rows": None}
 
 
-def told_origin(file: h5py.File) -> tuple[np.ndarray, np.ndarray] | None:
-    """Recording and first sample of each frame, (n,) int64 each, where a file that we wrote tells them."""
-    told = [file.get("recording"), file.get("start")]
-    for data in told:
-        if not isinstance(data, h5py.Dataset) or data.shape != file["X"].shape[:1] or data.dtype.kind != "i":
-            return None
-    recording, start = (data[:].astype(np.int64) for data in told)
-    return recording, start
+def told_by_frame(file: h5py.File) -> dict[str, np.ndarray]:
+    """What a file that we wrote tells of each frame, (n,) each: see ``BY_FRAME``."""
+    told = {name: file.get(name) for name in BY_FRAME}
+    frames = file["X"].shape[:1]
+    return {
+        name: data[:].astype(BY_FRAME[name])
+        for name, data in told.items()
+        if isinstance(data, h5py.Dataset) and data.shape == frames and data.dtype.kind in "fi"
+    }
 
 
 def check_finite(block: np.ndarray, index: np.ndarray, where: str) -> None:

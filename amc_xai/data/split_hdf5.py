@@ -1,14 +1,8 @@
-"""The split store: one HDF5 file for each modulation and SNR.
-
-``<root>/<modulation>/SNR_<snr>/<modulation>_SNR_<snr>.h5`` with the dataset ``X`` (n, L, 2) float32,
-channel 0 = I and 1 = Q. Written contiguous, so that frames can be read at random without decompression.
-"""
+"""A split store, one HDF5 file for each modulation and SNR, as a source of frames."""
 
 import logging
-import re
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 
@@ -16,60 +10,10 @@ from amc_xai.data.choice import check_count, check_facts, choose_modulations, ch
 from amc_xai.data.contracts import Origin
 from amc_xai.data.copies import MOST_BYTES, origin_of_copies
 from amc_xai.data.hdf5 import Hdf5Frames, frames_tensor
+from amc_xai.data.split_files import find_cells
 from amc_xai.errors import UserError
-from amc_xai.files import replacing
 
 log = logging.getLogger(__name__)
-SNR_FOLDER = re.compile(r"SNR_([+-]?\d+(?:\.\d+)?)", re.IGNORECASE)
-
-
-def cell_path(root: Path, modulation: str, snr: float) -> Path:
-    """Where the frames of one cell lie."""
-    return root / modulation / f"SNR_{snr:g}" / f"{modulation}_SNR_{snr:g}.h5"
-
-
-def write_cell(
-    root: Path, modulation: str, snr: float, iq: np.ndarray, attributes: dict, origin: Origin | None = None
-) -> Path:
-    """Write the frames ``iq`` (n, 2, L) of one cell; the file appears whole or not at all.
-
-    What recording they are from is written beside them, so that frames with common samples stay together.
-    """
-    path = cell_path(root, modulation, snr)
-    with replacing(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
-        file.create_dataset("X", data=np.ascontiguousarray(iq.transpose(0, 2, 1), dtype=np.float32))
-        if origin is not None:
-            file.create_dataset("recording", data=origin.recording)
-            file.create_dataset("start", data=origin.start)
-        file.attrs.update({key: value for key, value in attributes.items() if value is not None})
-    return path
-
-
-def find_cells(root: Path) -> dict[tuple[str, float], Path]:
-    """The files of a store by (modulation, SNR).
-
-    Raises:
-        UserError: if the folder does not exist or holds no such file.
-    """
-    if not root.is_dir():
-        raise UserError(
-            f"dataset.path: {root} is not a folder; it must hold files named "
-            "<modulation>/SNR_<snr>/<modulation>_SNR_<snr>.h5"
-        )
-    cells: dict[tuple[str, float], Path] = {}
-    for path in sorted(root.glob("*/[sS][nN][rR]_*/*.[hH]*5")):
-        match = SNR_FOLDER.fullmatch(path.parent.name)
-        modulation = path.parent.parent.name
-        # Trees made by hand vary in case ("snr_10") and in the ending (".h5", ".hdf5").
-        if match and path.stem.lower() == f"{modulation}_{path.parent.name}".lower():
-            twin = cells.setdefault((modulation, float(match[1])), path)
-            if twin != path:
-                raise UserError(f"dataset.path: {twin} and {path} both claim to be {modulation} at {match[1]} dB")
-    if not cells:
-        raise UserError(
-            f"dataset.path: {root} holds no file named <modulation>/SNR_<snr>/<modulation>_SNR_<snr>.h5"
-        )
-    return cells
 
 
 class SplitHdf5:
@@ -129,6 +73,9 @@ class SplitHdf5:
         self.snr_definition = self._fact("snr_definition", snr_definition)
         self._starts = np.asarray(starts)
         self.origin = self._origin()
+        self._rates = self._by_frame("samples_per_symbol")
+        if self._rates is not None and not (np.isfinite(self._rates) & (self._rates >= 1)).all():
+            raise UserError(f"dataset.path: the samples a symbol of frames in {path} must be numbers from 1 on")
         self.modulation_index = np.concatenate(modulation).astype(np.int64)
         self.snr_index = np.concatenate(snr).astype(np.int64)
         slow = [file.path for file in self._files if not file.mapped]
@@ -141,14 +88,23 @@ class SplitHdf5:
 
     def _origin(self) -> Origin | None:
         """As the files tell it, else by copies among the frames; None in a store too large to look through."""
-        if all(file.origin is not None for file in self._files):
-            frames = np.diff(self._starts)
-            parts = [[told[:n] for told in file.origin] for file, n in zip(self._files, frames, strict=True)]
-            recording, start = (np.concatenate(column) for column in zip(*parts, strict=True))
+        recording, start = self._by_frame("recording"), self._by_frame("start")
+        if recording is not None and start is not None:
             return Origin(recording, start, self.frame_length)
         if all(file.mapped for file in self._files) and sum(file.bytes for file in self._files) <= MOST_BYTES:
             return origin_of_copies(int(self._starts[-1]), self._look)
         return None
+
+    def _by_frame(self, name: str) -> np.ndarray | None:
+        """What all files tell of each frame, (N,); None where one doesn't."""
+        if not all(name in file.by_frame for file in self._files):
+            return None
+        frames = np.diff(self._starts)
+        return np.concatenate([file.by_frame[name][:n] for file, n in zip(self._files, frames, strict=True)])
+
+    def samples_per_symbol_of(self, indices: np.ndarray) -> torch.Tensor | None:
+        """Samples a symbol (n,) float32 of these frames; None where all have ``samples_per_symbol``."""
+        return None if self._rates is None else torch.from_numpy(self._rates[np.asarray(indices)])
 
     def _look(self, indices: np.ndarray, samples: int | None) -> np.ndarray:
         """The first samples of these frames as they are stored, (n, samples, 2)."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from amc_xai.data import Facts, FrameSource
-from amc_xai.data.contracts import OwnRates
+from amc_xai.data.contracts import rates_of
 from amc_xai.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def settle(source: FrameSource, loaded: dict[str, Any] | None, key: str) -> Fact
             "aren't proven (dataset.frame_length=%d)",
             key, trained.frame_length, own.frame_length, trained.frame_length,
         )  # fmt: skip
-    each = isinstance(source, OwnRates) and source.samples_per_symbol_of(np.arange(1)) is not None
+    each = rates_of(source, np.arange(1)) is not None
     if own.samples_per_symbol is None and trained.samples_per_symbol is not None:
         if each:
             log.warning(

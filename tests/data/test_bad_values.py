@@ -6,7 +6,7 @@ import torch
 
 from amc_xai.data import Images, RadioML2016, RadioML2018, Recordings, SplitHdf5, Synthetic, stratified_split
 from amc_xai.data.residency import resident
-from amc_xai.data.split_hdf5 import write_cell
+from amc_xai.data.split_files import write_cell
 from amc_xai.errors import UserError
 
 WRONG = {

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from amc_xai.data import SplitHdf5, Synthetic
+from amc_xai.data.batches import FrameSet
 from amc_xai.data.conversion import SplitStoreWriter, labelled_cells, write_cells
 from amc_xai.errors import UserError
 
@@ -104,3 +105,16 @@ def test_a_folder_of_other_work_is_refused(tmp_path):
     (tmp_path / "home" / "letter.txt").write_text("dear")
     with pytest.raises(UserError, match="is not empty and holds no"):
         convert(source, tmp_path / "home")
+
+
+def test_samples_a_symbol_of_each_frame_are_written_beside_it(tmp_path):
+    source = Synthetic(["BPSK", "QPSK"], [0, 10], 4, frame_length=64, samples_per_symbol=[4, 9])
+    convert(source, tmp_path / "store")
+    store = SplitHdf5(tmp_path / "store")
+    every = np.arange(len(source.snr_index))
+    assert torch.equal(store.samples_per_symbol_of(every), source.samples_per_symbol_of(every))
+    assert len(store.samples_per_symbol_of(every).unique()) > 4 and store.samples_per_symbol is None
+    one = SplitHdf5(tmp_path / "store", modulations=["QPSK"], snrs=[10], frames_per_cell=2)
+    assert torch.equal(one.samples_per_symbol_of(np.array([1])), source.samples_per_symbol_of(np.array([13])))
+    batch = FrameSet(store, every).__getitems__([3, 5])
+    assert torch.equal(batch.samples_per_symbol, store.samples_per_symbol_of(np.array([3, 5])))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from amc_xai.data import Recordings, SplitHdf5, stratified_split
-from amc_xai.data.split_hdf5 import write_cell
+from amc_xai.data.split_files import write_cell
 
 RNG = np.random.default_rng(5)
 

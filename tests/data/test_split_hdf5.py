@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from amc_xai.data import Facts, SplitHdf5
-from amc_xai.data.split_hdf5 import cell_path, write_cell
+from amc_xai.data.split_files import cell_path, write_cell
 from amc_xai.errors import UserError
 
 CELLS = [("BPSK", -4.0), ("BPSK", 10.0), ("QPSK", -4.0), ("QPSK", 10.0)]

@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from amc_xai.__main__ import config_folder
 from amc_xai.data import Facts, SplitHdf5, Synthetic
 from amc_xai.data.conversion import SplitStoreWriter, write_cells
-from amc_xai.data.split_hdf5 import write_cell
+from amc_xai.data.split_files import write_cell
 from amc_xai.errors import UserError
 from amc_xai.parts import make_parts
 from amc_xai.representation import Augmented
