@@ -120,11 +120,6 @@ class OwnLengths(Protocol):
     """Samples (N,) in each frame, in ascending order."""
 
 
-def rates_of(source: FrameSource, indices: np.ndarray) -> torch.Tensor | None:
-    """Samples a symbol (n,) float32 of these frames, where each has its own; None where the source's count."""
-    return source.samples_per_symbol_of(indices) if isinstance(source, OwnRates) else None
-
-
 def lengths_of(source: FrameSource) -> np.ndarray | None:
     """The length (N,) of each frame of a source, None where all have ``frame_length``."""
     lengths = getattr(source, "frame_lengths", None)
