@@ -6,6 +6,7 @@ same or absent (``tests/test_defaults.py`` compares them).
 Nothing here imports torch: ``--help``, ``--cfg`` and tab completion answer at once.
 """
 
+import logging
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,12 +16,15 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from amc_xai.errors import UserError
 
+log = logging.getLogger(__name__)
 AUTO = "auto"  # resume=auto: from what the run folder holds already
 # Keys that describe this job rather than the trained network: a checkpoint never brings its own.
 OF_THE_JOB = ("task", "device", "checkpoint", "resume", "tracker", "limits")
 # Keys that describe what a trained network takes in and how it is built: a training that starts from one has them
 # from its checkpoint.
 OF_THE_NETWORK = ("representation", "backbone", "extractor", "head")
+# Tasks with results for an experiment tracker.
+TRACKED = ("train", "evaluate", "explain")
 
 
 @dataclass
@@ -121,6 +125,7 @@ def check(cfg: DictConfig) -> None:
             "or task=evaluate to test a checkpoint"
         )
     check_init(cfg.init, task, None if cfg.resume == AUTO else cfg.resume)
+    check_tracker(cfg.tracker, task)
     if cfg.limits not in ("auto", "none"):
         raise UserError(f"limits must be auto or none, not {cfg.limits!r}")
     for key in ("epochs", "batch_size"):
@@ -162,6 +167,16 @@ def check_init(init: DictConfig, task: str, resume: str | None) -> None:
             f"init.freeze={init.freeze} keeps trained weights as they are, and none are named; "
             "add init=RUN_FOLDER/checkpoints/best.pt"
         )
+
+
+def check_tracker(tracker: DictConfig, task: str) -> None:
+    """A task without results for a tracker says so: whoever asked for one would wait for them."""
+    name = str(tracker.get("_target_", "")).rpartition(".")[2]
+    if task not in TRACKED and name != "NoTracker":
+        log.warning(
+            "tracker: task=%s leaves its results in the run folder alone, and %s gets none of them; it tracks %s",
+            task, name, ", ".join(TRACKED),
+        )  # fmt: skip
 
 
 def check_perturbation(perturbation: DictConfig) -> None:

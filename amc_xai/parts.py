@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from amc_xai.config import AUTO, OF_THE_JOB, OF_THE_NETWORK
 from amc_xai.resuming import settle_resume
+from amc_xai.signatures import check_arguments
 
 
 def trusted_targets() -> tuple[str, ...]:
@@ -81,6 +82,9 @@ def make_parts(cfg: DictConfig, folder: Path, overrides: list[str]) -> Parts:
         leave_published_weights(chosen.backbone)
     # A task that reads files alone starts at once: instantiating the groups imports torch.
     groups = GROUPS if cfg.task.get("needs_parts", True) else ()
+    plain = OmegaConf.to_container(chosen, resolve=True)
+    for group in ("task", *groups):
+        check_arguments(plain[group], group, trusted_targets())
     make = {
         group: instantiate(chosen[group], _convert_="all", _execution_whitelist_=trusted_targets())
         for group in groups

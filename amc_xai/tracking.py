@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from amc_xai.errors import UserError
 from amc_xai.search import study_name
 
+MODES = ("offline", "online", "disabled")
+
 
 class Tracker(Protocol):
     """What the tasks tell an experiment tracker."""
@@ -49,6 +51,10 @@ class WandbTracker:
     The run is named and described from the overrides in force, and its files lie in the run folder. The runs of
     a search form a group, named after the study where ``group`` is null. With ``save_best`` the ``best``
     checkpoint becomes an artefact of the run.
+
+    Raises:
+        UserError: for an unknown ``mode``; from :meth:`start` where W&B can't begin a run, such as ``online``
+            without an account.
     """
 
     def __init__(
@@ -59,6 +65,8 @@ class WandbTracker:
         group: str | None = None,
         save_best: bool = False,
     ):
+        if mode not in MODES:
+            raise UserError(f"tracker.mode must be one of {', '.join(MODES)}, not {mode!r}")
         self.project, self.entity, self.mode, self.group = project, entity, mode, group
         self.save_best = save_best
         self.run = None
@@ -68,17 +76,24 @@ class WandbTracker:
         import wandb
 
         described = " ".join(overrides) or "defaults"
-        self.run = wandb.init(
-            project=self.project,
-            entity=self.entity,
-            mode=self.mode,
-            group=self.group or study_name(),
-            dir=str(folder),
-            name=described[:120],
-            notes=f"overrides in force: {described}",
-            config=config,
-            reinit="finish_previous",
-        )
+        try:
+            self.run = wandb.init(
+                project=self.project,
+                entity=self.entity,
+                mode=self.mode,
+                group=self.group or study_name(),
+                dir=str(folder),
+                name=described[:120],
+                notes=f"overrides in force: {described}",
+                config=config,
+                reinit="finish_previous",
+            )
+        except Exception as error:
+            reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+            raise UserError(
+                f"tracker: W&B can't begin a run ({reason}); look at tracker.project and tracker.entity, and use "
+                "tracker.mode=offline where there is no account or network"
+            ) from error
 
     def log(self, row: dict[str, float]) -> None:
         self.run.log(row, step=int(row["epoch"]))

@@ -1,5 +1,7 @@
 """Higher-order cumulants with a small perceptron: what was done before deep learning."""
 
+from typing import Literal
+
 import torch
 from torch import nn
 
@@ -65,7 +67,7 @@ class Cumulants(nn.Module):
         self,
         input_shape: tuple[int, ...],
         width: int = 64,
-        samples_per_symbol: float | None = None,
+        samples_per_symbol: float | Literal["auto"] | None = None,
         roll_off: float = 0.25,
     ):
         super().__init__()

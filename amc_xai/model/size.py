@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from amc_xai.files import replacing
 
 log = logging.getLogger(__name__)
+COSTS = ("parameters", "multiply_adds")
 
 
 def count_parameters(network: nn.Module) -> int:

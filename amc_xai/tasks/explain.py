@@ -6,6 +6,7 @@ from amc_xai.tasks.explaining import explain
 from amc_xai.tasks.perturbing import check_explainable
 from amc_xai.tasks.reporting import report
 from amc_xai.tasks.testing import test
+from amc_xai.tasks.tracked import track_test, tracked
 from amc_xai.tasks.workbench import Workbench
 
 
@@ -14,7 +15,9 @@ def run(parts: Parts, name: str = "explain", part: str = "test", needs_checkpoin
     bench = Workbench.build(parts)
     check_explainable(bench)
     indices = bench.split.part(part)
-    values = test(bench, indices)
-    explain(bench, indices)
-    explain_by_attribution(bench, indices)
-    report(bench, values)
+    with tracked(bench) as tracker:
+        values = test(bench, indices)
+        explain(bench, indices)
+        explain_by_attribution(bench, indices)
+        report(bench, values)
+        track_test(tracker, bench, values)

@@ -5,8 +5,10 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from amc_xai.data.contracts import SamplerHooks
 from amc_xai.errors import UserError
-from amc_xai.model.size import write_model_card
+from amc_xai.hooks import defines, hooks_of
+from amc_xai.model.size import COSTS, write_model_card
 from amc_xai.parts import Parts
 from amc_xai.progress import progress
 from amc_xai.search import job_trial
@@ -14,9 +16,10 @@ from amc_xai.tasks.explaining import explain
 from amc_xai.tasks.perturbing import check_explainable
 from amc_xai.tasks.reporting import report
 from amc_xai.tasks.testing import test
+from amc_xai.tasks.tracked import track_test, tracked
 from amc_xai.tasks.workbench import Workbench, device_text
-from amc_xai.tracking import NoTracker
 from amc_xai.training import check_resumable, load_checkpoint, mean_batches, parameter_groups, train
+from amc_xai.training.history import COLUMNS
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,8 @@ def run(
     a search with several objectives. ``explain_frames`` bounds ``perturbation.frames`` here, None doesn't.
     """
     names = [objective] if isinstance(objective, str) else objective
+    if not names:
+        raise UserError("task.objective must name at least one column of history.jsonl, or a cost of the network")
     refuse_own_folder(parts)
     bench = Workbench.build(parts)
     if len(bench.split.validation) == 0:
@@ -51,6 +56,10 @@ def run(
     optimizer = parts.make["optimizer"](parameter_groups(bench.classifier.network, loss))
     augment = parts.make["augmentation"](bench.source, rank=bench.accelerator.process_index)
     training = bench.training_batches()
+    # What a backbone of one's own reports, its first epoch will tell.
+    if not defines(bench.classifier.network.backbone, "report"):
+        reported = hooks_of(training.batch_sampler, SamplerHooks).report()
+        refuse_unknown(names, (*COSTS, *COLUMNS, *reported))
     schedule = parts.make["scheduler"](optimizer, options.epochs, mean_batches(training, options.epochs))
     resume_from = parts.config["resume"]
     if resume_from is not None:
@@ -68,7 +77,9 @@ def run(
     if main:
         shape = bench.classifier.representation.output_shape(bench.source.frame_length)
         card = parts.folder / "model.json"
-        costs = write_model_card(bench.classifier.network, shape, device_text(bench.accelerator), card)
+        written = write_model_card(bench.classifier.network, shape, device_text(bench.accelerator), card)
+        costs = {name: written[name] for name in COSTS if written[name] is not None}
+        refuse_unknown((name for name in names if name in COSTS), costs)
     if resume_from is not None:
         log.info("resuming from %s after %d epochs", resume_from, parts.loaded["state"]["epoch"])
         if best_so_far.is_file() and main and best_so_far.parent != parts.folder / "checkpoints":
@@ -78,44 +89,45 @@ def run(
     if trial is not None and parts.loaded is not None:
         rows = [{**row, **costs} for row in parts.loaded["state"]["history"]]
         trial.recall({row["epoch"] + 1: row[names[0]] for row in rows if names[0] in row})
-    tracker = parts.make["tracker"]() if main else NoTracker()
-    tracker.start(parts.folder, parts.config, parts.overrides)
-    failed = True
 
     def on_epoch(row: dict) -> bool:
-        for missing in (name for name in names if name not in row and name not in costs):
-            raise UserError(f"task.objective: there is no {missing}; choose from {', '.join([*costs, *row])}")
+        refuse_unknown(names, (*costs, *row))
         tracker.log(row)
         done = row["epoch"] + 1
         return trial is not None and trial.report(done, {**row, **costs}[names[0]], done == options.epochs)
 
     try:
-        state = train(
-            bench.classifier, loss, optimizer, schedule, training,
-            bench.evaluation_batches(bench.share(bench.split.validation)), options, bench.accelerator,
-            parts.folder, bench.about(), parts.loaded, progress if main else unwatched, on_epoch, augment,
-        )  # fmt: skip
-        best = load_checkpoint(parts.folder / "checkpoints" / "best.pt")
-        bench.classifier.network.load_state_dict(best["network"])
-        values = test(bench, bench.split.test) if test_after and len(bench.split.test) else None
-        if explain_after and len(bench.split.test):
-            explain(bench, bench.split.test, explain_frames)
-        report(bench, values)
-        tracker.summary(values or {})
-        tracker.checkpoint(parts.folder / "checkpoints" / "best.pt")
-        tracker.figures(sorted((parts.folder / "figures").glob("*.png")))
-        failed = False
+        with tracked(bench) as tracker:
+            state = train(
+                bench.classifier, loss, optimizer, schedule, training,
+                bench.evaluation_batches(bench.share(bench.split.validation)), options, bench.accelerator,
+                parts.folder, bench.about(), parts.loaded, progress if main else unwatched, on_epoch, augment,
+            )  # fmt: skip
+            best = load_checkpoint(parts.folder / "checkpoints" / "best.pt")
+            bench.classifier.network.load_state_dict(best["network"])
+            values = test(bench, bench.split.test) if test_after and len(bench.split.test) else None
+            if explain_after and len(bench.split.test):
+                explain(bench, bench.split.test, explain_frames)
+            report(bench, values)
+            tracker.checkpoint(parts.folder / "checkpoints" / "best.pt")
+            track_test(tracker, bench, values)
     except KeyboardInterrupt:
         last = parts.folder / "checkpoints" / "last.pt"
         log.warning("stopped; go on with: python -m amc_xai resume=%s", last)
         raise
     finally:
-        tracker.finish(failed)
         if trial is not None:
             trial.close()
     best_row = {**state.history[state.best_epoch], **costs}
     values = [best_row[name] for name in names]
     return values[0] if isinstance(objective, str) else values
+
+
+def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse an objective that no epoch has."""
+    known = list(known)
+    for missing in (name for name in names if name not in known):
+        raise UserError(f"task.objective: there is no {missing}; choose from {', '.join(known)}")
 
 
 def refuse_own_folder(parts: Parts) -> None:

@@ -6,6 +6,13 @@ from pathlib import Path
 from amc_xai.files import replacing
 from amc_xai.loss import plain_sum
 
+# What every epoch says, whatever its parts; hooks may add to it.
+COLUMNS = (
+    "epoch", "train_loss", "validation_loss", "validation_modulation_accuracy", "validation_snr_accuracy",
+    "validation_joint_accuracy", "learning_rate", "weight_modulation", "weight_snr", "frames_per_second",
+    "seconds",
+)  # fmt: skip
+
 
 def scores(trained: dict[str, float], validated: dict[str, float], weights: list[float]) -> dict[str, float]:
     """Losses and validation accuracies of an epoch, from its sums."""

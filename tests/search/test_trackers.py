@@ -1,5 +1,6 @@
 """One finished tracker run for each trial, readable afterwards."""
 
+import json
 import struct
 import sys
 from base64 import b64decode
@@ -7,10 +8,12 @@ from hashlib import md5
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 from wandb.proto import wandb_internal_pb2
 
+from amc_xai import config
 from amc_xai.errors import UserError
-from amc_xai.tracking import TensorBoardTracker
+from amc_xai.tracking import TensorBoardTracker, WandbTracker
 
 SEARCH = ["-m", "hparams_search=architecture", "hydra.sweeper.n_trials=2", "hydra.sweeper.study_name=tracked"]
 
@@ -70,3 +73,38 @@ def test_tensorboard_without_its_package_is_a_plain_sentence(tmp_path, monkeypat
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(UserError, match="needs the package tensorboard"):
         TensorBoardTracker().start(tmp_path, {}, [])
+
+
+@pytest.mark.parametrize("task", ["evaluate", "explain"])
+def test_a_test_of_a_checkpoint_is_tracked_as_a_training_is(cli, trained, task):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    given = [f"task={task}", f"checkpoint={trained}/checkpoints/best.pt", "tracker=tensorboard", "device=cpu"]
+    result = cli(*given, "perturbation.selectors=[top]", "perturbation.fractions=[0.5]")
+    assert result.code == 0
+    events = accumulator.EventAccumulator(str(result.folder / "tensorboard"))
+    events.Reload()
+    metrics = json.loads((result.folder / "metrics.json").read_text())
+    [event] = events.Scalars("test/joint_accuracy")
+    assert event.value == pytest.approx(metrics["joint_accuracy"])
+    assert (
+        set(events.Tags()["images"]) == {path.stem for path in (result.folder / "figures").glob("*.png")} != set()
+    )
+
+
+def test_a_task_with_nothing_to_track_says_so(caplog):
+    for task, target, said in (
+        ("predict", "WandbTracker", True),
+        ("limits", "TensorBoardTracker", True),
+        ("predict", "NoTracker", False),
+        ("evaluate", "WandbTracker", False),
+    ):
+        caplog.clear()
+        config.check_tracker(OmegaConf.create({"_target_": f"amc_xai.tracking.{target}"}), task)
+        assert (f"tracker: task={task}" in caplog.text) == said
+
+
+def test_wandb_that_cannot_begin_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match=r"^tracker\.mode must be one of offline, online, disabled, not 'ofline'"):
+        WandbTracker(mode="ofline")
+    with pytest.raises(UserError, match=r"^tracker: W&B can't begin a run \(Invalid project name 'a/b'"):
+        WandbTracker(project="a/b").start(tmp_path, {}, [])
