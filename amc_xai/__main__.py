@@ -64,11 +64,23 @@ def run(cfg: DictConfig) -> float | list[float] | None:
 def user_error(error: BaseException | None) -> UserError | None:
     """The user error behind ``error``: Hydra wraps what a part raises while it is instantiated."""
     while error is not None and not isinstance(error, UserError):
+        if lacks_memory(error):
+            return UserError(
+                f"out of memory ({str(error).splitlines()[0][:160]}); lower trainer.batch_size, "
+                "representation.image_size, or whatever was set unusually large"
+            )
         error = error.__cause__
     # From a process that reads frames (trainer.workers) torch brings it as the text of a whole traceback.
     if error is not None and str(error).startswith("Caught "):
         return UserError(str(error).rpartition("Error: ")[2].strip())
     return error
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether Python, numpy or torch (on a CPU or a GPU) asked for more memory than there is."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
 
 
 def main() -> None:

@@ -102,6 +102,8 @@ def check(cfg: DictConfig) -> None:
     Raises:
         UserError: with one sentence that names the key and what is allowed.
     """
+    if not 0 <= cfg.seed < 2**32:
+        raise UserError(f"seed must lie in 0..{2**32 - 1}, not {cfg.seed}")
     for key in cfg.trainer:
         if OmegaConf.is_missing(cfg.trainer, key):
             raise UserError(

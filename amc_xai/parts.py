@@ -14,6 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from amc_xai.config import AUTO, OF_THE_JOB, OF_THE_NETWORK
+from amc_xai.errors import UserError
 from amc_xai.resuming import settle_resume
 from amc_xai.signatures import check_arguments
 
@@ -89,7 +90,22 @@ def make_parts(cfg: DictConfig, folder: Path, overrides: list[str]) -> Parts:
         group: instantiate(chosen[group], _convert_="all", _execution_whitelist_=trusted_targets())
         for group in groups
     }
+    if groups and plain["optimizer"]["_target_"].startswith(("torch.", "amc_xai.")):
+        make["optimizer"] = in_one_sentence("optimizer", make["optimizer"])
     return Parts(OmegaConf.to_container(cfg, resolve=True), overrides, folder, make, loaded, initial, goes_on)
+
+
+def in_one_sentence(group: str, make: Callable) -> Callable:
+    """A factory of another package, whose refusals are said in this one's way."""
+
+    def made(*args: Any, **options: Any) -> Any:
+        try:
+            return make(*args, **options)
+        except (TypeError, ValueError) as error:
+            name = getattr(getattr(make, "func", make), "__name__", "it")
+            raise UserError(f"{group}: {name} refuses its settings ({error})") from error
+
+    return made
 
 
 def named_checkpoint(path: str | None, key: str) -> dict[str, Any] | None:

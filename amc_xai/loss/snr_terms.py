@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from amc_xai.loss.terms import check_smoothing, cross_entropy, labelled_mean
+from amc_xai.ranges import check_range
 
 
 class SnrCrossEntropy(nn.Module):
@@ -30,6 +31,7 @@ class DistancePenalisedSnr(nn.Module):
     def __init__(self, snrs: Sequence[float], alpha: float = 1.0, beta: float = 0.5, label_smoothing: float = 0.0):
         super().__init__()
         check_smoothing("loss.snr_term.label_smoothing", label_smoothing)
+        check_range("[0, inf)", loss__snr_term__alpha=alpha, loss__snr_term__beta=beta)
         self.alpha, self.beta, self.label_smoothing = alpha, beta, label_smoothing
         place = in_steps(snrs)
         distance = (place[:, None] - place[None, :]).abs()
@@ -83,6 +85,8 @@ class MeanVarianceSnr(nn.Module):
     ):
         super().__init__()
         check_smoothing("loss.snr_term.label_smoothing", label_smoothing)
+        weights = {"alpha": alpha, "mean": mean, "variance": variance}
+        check_range("[0, inf)", **{f"loss__snr_term__{name}": value for name, value in weights.items()})
         self.alpha, self.mean, self.variance, self.label_smoothing = alpha, mean, variance, label_smoothing
         self.register_buffer("place", in_steps(snrs).float(), persistent=False)
 

@@ -9,6 +9,7 @@ from amc_xai.errors import UserError
 from amc_xai.loss.snr_terms import SnrCrossEntropy
 from amc_xai.loss.terms import LossTerms, SnrTerm, Target, TaskTerms
 from amc_xai.model.network import Prediction
+from amc_xai.ranges import check_range
 
 
 class UncertaintyWeights(nn.Module):
@@ -41,6 +42,7 @@ class UncertaintyWeights(nn.Module):
             raise UserError(f"loss.form must be regression or classification, not {form!r}")
         if not 0 <= floor < 0.5:
             raise UserError(f"loss.floor must lie in [0, 0.5), not {floor}")
+        check_range("(0, inf)", loss__bound=bound)
         self.terms = TaskTerms(snrs, snr_term, label_smoothing)
         self.log_variance = nn.Parameter(torch.zeros(2))
         self.factor = 0.5 if form == "regression" else 1.0

@@ -7,6 +7,7 @@ from torch import nn
 
 from amc_xai.errors import UserError
 from amc_xai.model.sequence import sequence_shape
+from amc_xai.ranges import check_range
 from amc_xai.representation.synchronisation import Receiver, synchronise
 
 # C_pq: order p, of which q factors are conjugated.
@@ -72,6 +73,8 @@ class Cumulants(nn.Module):
     ):
         super().__init__()
         sequence_shape(input_shape, "cumulants", channels=2)
+        check_range("[1, inf)", backbone__width=width)
+        check_range("[0, 1]", backbone__roll_off=roll_off)
         known = isinstance(samples_per_symbol, int | float)
         if samples_per_symbol is not None and not (known and samples_per_symbol >= 2):
             raise UserError(

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from amc_xai.ranges import check_range
+
 
 class AttentionBranch(nn.Module):
     """One task's view of the shared features (the original study's extractor).
@@ -40,6 +42,8 @@ class TaskSpecificExtractor(nn.Module):
 
     def __init__(self, features: int, ratio: float = 0.25, dropout: float = 0.3):
         super().__init__()
+        check_range("(0, inf)", extractor__ratio=ratio)
+        check_range("[0, 1)", extractor__dropout=dropout)
         self.num_features = max(1, round(features * ratio))
         self.modulation = AttentionBranch(features, self.num_features, nn.ReLU(), nn.GELU(), dropout)
         self.snr = AttentionBranch(features, self.num_features, nn.Tanh(), nn.ReLU(), dropout)
@@ -57,6 +61,8 @@ class SharedExtractor(nn.Module):
 
     def __init__(self, features: int, ratio: float = 1.0, dropout: float = 0.0):
         super().__init__()
+        check_range("(0, inf)", extractor__ratio=ratio)
+        check_range("[0, 1)", extractor__dropout=dropout)
         self.num_features = max(1, round(features * ratio))
         self.narrow = nn.Identity() if ratio == 1 else nn.Linear(features, self.num_features)
         self.dropout = nn.Dropout(dropout)
@@ -73,6 +79,8 @@ def linear(features: int, classes: int) -> nn.Module:
 
 def bottleneck(features: int, classes: int, width: int = 64, dropout: float = 0.3) -> nn.Module:
     """Linear to ``width``, ReLU, Dropout, Linear: the study's best SNR head has ``width`` 128."""
+    check_range("[1, inf)", head__width=width)
+    check_range("[0, 1)", head__dropout=dropout)
     return nn.Sequential(nn.Linear(features, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, classes))
 
 
@@ -81,6 +89,8 @@ def dual_layer(
 ) -> nn.Module:
     """Two hidden layers with ReLU and Dropout before the last one."""
     first, second = widths
+    check_range("[1, inf)", head__widths=min(widths))
+    check_range("[0, 1)", head__dropout=dropout)
     return nn.Sequential(
         nn.Linear(features, first),
         nn.ReLU(),

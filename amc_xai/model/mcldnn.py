@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from amc_xai.model.sequence import SamePadding, keras_initialise, sequence_shape
+from amc_xai.ranges import check_range
 
 
 class Mcldnn(nn.Module):
@@ -30,6 +31,7 @@ class Mcldnn(nn.Module):
     def __init__(self, input_shape: tuple[int, ...], dropout: float = 0.5):
         super().__init__()
         sequence_shape(input_shape, "mcldnn", channels=2, shortest=5)
+        check_range("[0, 1)", backbone__dropout=dropout)
         self.together = nn.Sequential(SamePadding((2, 8)), nn.Conv2d(1, 50, (2, 8)), nn.ReLU())
         # Causal: seven zeros before the frame, none after it.
         self.in_phase = nn.Sequential(nn.ConstantPad1d((7, 0), 0.0), nn.Conv1d(1, 50, 8), nn.ReLU())

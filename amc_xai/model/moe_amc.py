@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from amc_xai.model.sequence import sequence_shape
+from amc_xai.ranges import check_range
 
 EXPERTS = ("low_snr", "high_snr")
 
@@ -105,6 +106,7 @@ class MoeAmc(nn.Module):
     def __init__(self, input_shape: tuple[int, ...], features: int = 128):
         super().__init__()
         channels, length = sequence_shape(input_shape, "moe_amc", shortest=32)
+        check_range("[1, inf)", backbone__features=features)
         self.gate = Gate(channels)
         self.experts = nn.ModuleList(
             [LowSnrTransformer(channels, length, features), HighSnrResnet(channels, features)]

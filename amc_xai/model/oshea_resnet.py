@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 from amc_xai.model.sequence import keras_initialise, sequence_shape
+from amc_xai.ranges import check_range
 
 STACKS = 6
 
@@ -45,6 +46,7 @@ class OsheaResnet(nn.Module):
     def __init__(self, input_shape: tuple[int, ...], dropout: float = 0.3):
         super().__init__()
         channels, length = sequence_shape(input_shape, "oshea_resnet", shortest=2**STACKS)
+        check_range("[0, 1)", backbone__dropout=dropout)
         stacks: list[nn.Module] = []
         for _ in range(STACKS):
             stacks += [nn.Conv1d(channels, 32, 1), ResidualUnit(), ResidualUnit(), nn.MaxPool1d(2)]

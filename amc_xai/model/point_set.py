@@ -7,6 +7,7 @@ from torch import nn
 
 from amc_xai.errors import UserError
 from amc_xai.model.sequence import sequence_shape
+from amc_xai.ranges import check_range
 
 
 class PointSet(nn.Module):
@@ -58,6 +59,7 @@ class PointSet(nn.Module):
         ):  # fmt: skip
             if value < least:
                 raise UserError(f"backbone.{key} must be {least} or more, not {value}")
+        check_range("[0, 1)", backbone__drop_rate=drop_rate)
         frequencies = math.pi / 2 * 2.0 ** torch.arange(octaves)
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.first = nn.Linear(channels * (1 + 2 * octaves), width)

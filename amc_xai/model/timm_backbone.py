@@ -8,6 +8,7 @@ from torch import nn
 
 from amc_xai.errors import UserError
 from amc_xai.model.image_sizes import Cropped, near_sizes, probe
+from amc_xai.ranges import check_range
 
 
 class TimmBackbone(nn.Module):
@@ -45,8 +46,7 @@ class TimmBackbone(nn.Module):
             close = timm.list_models(f"*{name[:6]}*")[:6]
             hint = f"close names: {', '.join(close)}" if close else "timm.list_models() lists them"
             raise UserError(f"backbone.name: timm has no model {name!r}; {hint}")
-        if not 0 <= drop_rate < 1:
-            raise UserError(f"backbone.drop_rate must lie in [0, 1), not {drop_rate}")
+        check_range("[0, 1)", backbone__drop_rate=drop_rate)
         chosen = {"drop_rate": drop_rate, **(options or {})}
         # Without weights first: what can be wrong with size and options shows itself before anything is fetched.
         self.model, self.num_features = fitting_model(name, input_shape, chosen)

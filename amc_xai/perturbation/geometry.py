@@ -13,6 +13,7 @@ from torch.nn import functional
 from amc_xai.errors import UserError
 from amc_xai.perturbation.masks import Ranking, rank_pixels
 from amc_xai.perturbation.view import DoesNotApply, View
+from amc_xai.ranges import check_range
 from amc_xai.representation.histogram import gaussian_smooth
 
 # Channels whose points are symbols after timing (and carrier) recovery.
@@ -62,6 +63,10 @@ class Cluster:
 
     blur: float = 1.5
     prominence: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_range("(0, 64]", perturbation__available__cluster__blur=self.blur)
+        check_range("(0, 1]", perturbation__available__cluster__prominence=self.prominence)
 
     def rank(self, view: View, channel: str, generator: torch.Generator) -> Ranking:
         """Return the lit pixels of ``channel``, those nearest to a constellation point first.

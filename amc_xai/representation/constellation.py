@@ -5,6 +5,7 @@ from torch import nn
 
 from amc_xai.data.contracts import Facts
 from amc_xai.errors import UserError
+from amc_xai.ranges import check_range
 from amc_xai.representation.histogram import draw_cells, gaussian_smooth, pixel_cells
 
 
@@ -81,8 +82,8 @@ def check_drawing(image_size: int, smoothing: float) -> None:
     """Raise UserError unless a picture of this size and blur can be drawn."""
     if image_size < 1:
         raise UserError(f"representation.image_size must be 1 or more pixels, not {image_size}")
-    if smoothing < 0:
-        raise UserError(f"representation.smoothing must be 0 or more pixels, not {smoothing}")
+    # A blur wider than the image leaves nothing to see, and its kernel has no end.
+    check_range(f"[0, {image_size}]", representation__smoothing=smoothing)
 
 
 def quantile_extent(iq: torch.Tensor, share: float = 0.995) -> torch.Tensor:

@@ -7,6 +7,7 @@ from torch import nn
 
 from amc_xai.data.contracts import Facts
 from amc_xai.errors import UserError
+from amc_xai.ranges import check_range
 from amc_xai.representation.constellation import Constellation
 from amc_xai.representation.histogram import draw_cells, gaussian_smooth
 
@@ -44,6 +45,7 @@ class Multiscale(nn.Module):
                 "more and only once"
             )
         self.constellation = Constellation(facts, image_size, extent, power_normalise, log)
+        check_range(f"[0, {image_size}]", representation__widths=max(widths))
         self.widths = tuple(float(w) for w in widths)
         self.channels = tuple(f"trajectory_s{w:g}" for w in widths)
         self.keeps_scale = self.constellation.keeps_scale

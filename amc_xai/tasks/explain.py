@@ -12,6 +12,8 @@ from amc_xai.tasks.workbench import Workbench
 
 def run(parts: Parts, name: str = "explain", part: str = "test", needs_checkpoint: bool = True) -> None:
     """Test and explain on ``part`` (train, validation, test or all)."""
+    for plan in ("perturbation", "attribution"):
+        parts.make[plan].chosen()  # what is wrong with one is said before the test
     bench = Workbench.build(parts)
     check_explainable(bench)
     indices = bench.split.part(part)

@@ -42,6 +42,8 @@ def run(
     if not names:
         raise UserError("task.objective must name at least one column of history.jsonl, or a cost of the network")
     refuse_own_folder(parts)
+    if explain_after:
+        parts.make["perturbation"].chosen()  # what is wrong with a selector is not for the end of a training
     bench = Workbench.build(parts)
     if len(bench.split.validation) == 0:
         raise UserError(

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from torch.optim import Optimizer, lr_scheduler
 
+from amc_xai.errors import UserError
+from amc_xai.ranges import check_range
+
 
 @dataclass
 class Schedule:
@@ -62,6 +65,8 @@ def plateau(
 
     Better means lower by 1e-4, whatever its size: a share of a loss near zero would be nothing.
     """
+    check_range("(0, 1)", scheduler__factor=factor)
+    check_range("[0, inf)", scheduler__patience=patience)
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])  # as every other scheduler leaves it, for a resumed run
     settings = {"factor": factor, "patience": patience, "threshold": 1e-4, "threshold_mode": "abs"}
@@ -77,6 +82,10 @@ def cyclic(
     epochs_up: float = 5.0,
 ) -> Schedule:
     """A triangle between ``base_lr`` and ``max_lr``, ``epochs_up`` epochs up and as many down."""
+    check_range("[0, inf)", scheduler__base_lr=base_lr)
+    check_range("(0, inf)", scheduler__epochs_up=epochs_up)
+    if not max_lr > base_lr:
+        raise UserError(f"scheduler.max_lr must be above scheduler.base_lr={base_lr:g}, not {max_lr:g}")
     cycle = lr_scheduler.CyclicLR(
         optimizer,
         base_lr,
@@ -91,6 +100,7 @@ def cosine(
     optimizer: Optimizer, epochs: int, batches: float, warmup: float = 0.05, final: float = 0.0
 ) -> Schedule:
     """Linear warm-up over the share ``warmup`` of all steps, then half a cosine down to ``final`` times lr."""
+    check_range("[0, 1]", scheduler__warmup=warmup, scheduler__final=final)
     total = max(1, round(epochs * batches))
     rising = round(warmup * total)
 

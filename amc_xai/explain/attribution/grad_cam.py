@@ -10,6 +10,7 @@ from torch.nn import functional
 from amc_xai.errors import UserError
 from amc_xai.explain.attribution.feature_maps import FeatureMap, find_feature_map, named_layer
 from amc_xai.explain.attribution.method import TaskOutput
+from amc_xai.ranges import check_range
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class GradCam:
     positions: int = 16
     relu: bool = True
     unit: ClassVar[str] = "scale"
+
+    def __post_init__(self) -> None:
+        check_range("[1, inf)", attribution__available__grad_cam__positions=self.positions)
 
     def __call__(self, network: nn.Module, x: torch.Tensor, target: torch.Tensor, task: str) -> torch.Tensor:
         if x.ndim == 3:

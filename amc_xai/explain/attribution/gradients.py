@@ -14,6 +14,7 @@ from torch import nn
 
 from amc_xai.errors import UserError
 from amc_xai.explain.attribution.method import TaskOutput, in_chunks
+from amc_xai.ranges import check_range
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class GradientShap:
     seed: int = 0
     batch_size: int = 256
     unit: ClassVar[str] = "logit"
+
+    def __post_init__(self) -> None:
+        check_range("[1, inf)", attribution__available__gradient_shap__samples=self.samples)
+        check_range("[0, inf)", attribution__available__gradient_shap__noise=self.noise)
 
     def __call__(self, network: nn.Module, x: torch.Tensor, target: torch.Tensor, task: str) -> torch.Tensor:
         def explain(part: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
@@ -104,6 +109,10 @@ class SmoothGrad:
     @property
     def unit(self) -> str:
         return "logit" if self.times_input else "gradient"
+
+    def __post_init__(self) -> None:
+        check_range("[1, inf)", attribution__available__smooth_grad__samples=self.samples)
+        check_range("[0, inf)", attribution__available__smooth_grad__noise=self.noise)
 
     def __call__(self, network: nn.Module, x: torch.Tensor, target: torch.Tensor, task: str) -> torch.Tensor:
         def explain(part: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from amc_xai.explain.attribution.method import TaskOutput
+from amc_xai.ranges import check_range
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class IntegratedGradients:
     tolerance: float = 0.01
     batch_size: int = 256
     unit: ClassVar[str] = "logit"
+
+    def __post_init__(self) -> None:
+        check_range("[1, inf)", attribution__available__integrated_gradients__steps=self.steps)
+        check_range("(0, inf)", attribution__available__integrated_gradients__tolerance=self.tolerance)
 
     def __call__(self, network: nn.Module, x: torch.Tensor, target: torch.Tensor, task: str) -> torch.Tensor:
         import captum.attr

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from amc_xai.explain.attribution.method import TaskOutput, in_chunks
+from amc_xai.ranges import check_range
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class Occlusion:
     overlap: int = 2
     batch_size: int = 256
     unit: ClassVar[str] = "window"
+
+    def __post_init__(self) -> None:
+        check_range("(0, 1]", attribution__available__occlusion__window=self.window)
+        check_range("[1, inf)", attribution__available__occlusion__overlap=self.overlap)
 
     def __call__(self, network: nn.Module, x: torch.Tensor, target: torch.Tensor, task: str) -> torch.Tensor:
         import captum.attr

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from amc_xai.explain.attribution.method import TaskOutput
+from amc_xai.ranges import check_range
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Rise:
     seed: int = 0
     batch_size: int = 256
     unit: ClassVar[str] = "scale"
+
+    def __post_init__(self) -> None:
+        where = "attribution__available__rise"
+        check_range("[1, inf)", **{f"{where}__masks": self.masks, f"{where}__grid": self.grid})
+        check_range("(0, 1)", **{f"{where}__keep": self.keep})
 
     @torch.no_grad()
     def __call__(self, network: nn.Module, x: torch.Tensor, target: torch.Tensor, task: str) -> torch.Tensor:
