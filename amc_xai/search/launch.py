@@ -10,6 +10,7 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 
 from amc_xai.errors import UserError
+from amc_xai.search.queued import answers_of_each
 from amc_xai.search.storage import Heartbeat
 
 
@@ -28,7 +29,8 @@ class Launcher:
         ids = [trial._trial_id for trial in sweeper.trials]
         with Heartbeat(sweeper.storage, ids, sweeper.heartbeat):
             try:
-                returns = self.launcher.launch(job_overrides, initial_job_idx=initial_job_idx)
+                with answers_of_each(self.launcher, failed):
+                    returns = self.launcher.launch(job_overrides, initial_job_idx=initial_job_idx)
             except Exception as error:
                 if not worker_died(error):
                     raise

@@ -10,14 +10,35 @@ from typing import Any
 import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import QuotedString
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 
 from amc_xai.files import replacing
+from amc_xai.search.settings import raise_logged
 from amc_xai.search.storage import FAILURE, given_up, lost, times_lost
 
 log = logging.getLogger(__name__)
 NOTES = ("pruned_epoch", FAILURE, "repeats")
+
+
+def finish(study: optuna.Study, config: DictConfig, folder: Path, arguments: list[str]) -> None:
+    """Write what a study found into the sweep's folder and say where it lies.
+
+    Raises:
+        UserError: if no trial of the study completed.
+    """
+    choices = config.hydra.runtime.choices
+    given = [a for a in arguments if not a.startswith(("hparams_search=", "resume="))]
+    if (named := choices.get("experiment")) not in (None, "null"):  # the search brings its own data
+        given = [f"experiment={named}", *(a for a in given if not a.startswith("experiment="))]
+    objective = OmegaConf.select(config, "task.objective") or "objective"
+    objectives = [objective] if isinstance(objective, str) else list(objective)
+    made = write_outcome(study, folder, given, set(choices), objectives)
+    if not any(t.state == TrialState.COMPLETE for t in study.trials):
+        reasons = [t.user_attrs[FAILURE] for t in study.trials if FAILURE in t.user_attrs]
+        last = f"; the last one: {reasons[-1]}" if reasons else ""
+        raise_logged(f"no trial of study {study.study_name} completed (see {folder / 'trials.csv'}){last}")
+    log.info("the study's table, figures and best settings are in %s; %s", folder, made)
 
 
 def write_outcome(

@@ -22,13 +22,15 @@ from optuna.trial import Trial, TrialState
 
 from amc_xai.errors import UserError
 from amc_xai.search.launch import Launcher, NothingToTell, failure, first_line
-from amc_xai.search.outcome import describe, write_outcome
+from amc_xai.search.outcome import describe, finish
 from amc_xai.search.pruning import check_direction
+from amc_xai.search.queued import ended_from_outside
 from amc_xai.search.settings import check_settings, raise_logged
 from amc_xai.search.storage import (
     FAILURE,
     close_storage,
     open_storage,
+    repeat_lost,
     revive,
     run_again,
     spent,
@@ -101,7 +103,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
             log.info("study %s: %d trials, %d there already", self.study_name, self.budget, spent(study.trials))
             while self._next_batch(arguments):
                 pass
-            self._finish(arguments)
+            finish(self._study(), self.config, Path(self.sweep_dir), arguments)
         finally:
             plugin.setLevel(level)
             close_storage(self.storage)
@@ -198,14 +200,20 @@ class StudySweeperImpl(OptunaSweeperImpl):
     def _note(self, returns: Sequence[JobReturn]) -> Sequence[JobReturn]:
         """Log each trial's end; keep why it failed, which no one may add once the plugin has told.
 
-        Returns what the plugin shall tell. A controller that was silent for too long, such as a laptop that
-        slept, finds its trial failed and enqueued again: the plugin must not hear of it.
+        Returns what the plugin shall tell. A trial that was ended from outside runs again. A controller that was
+        silent for too long, such as a laptop that slept, finds its trial failed and enqueued again. The plugin
+        must not hear of either.
         """
-        states = self._study().get_trials(deepcopy=False)
-        mine = []
+        study, mine = self._study(), []
+        states = study.get_trials(deepcopy=False)
         for trial, job in zip(self.trials, returns, strict=True):
             if states[trial.number].state.is_finished():
                 log.warning("trial %d was taken for lost and runs again; its result here isn't used", trial.number)
+                continue
+            if ended_from_outside(job._return_value):
+                log.warning("trial %d was ended from outside: %s", trial.number, first_line(job._return_value))
+                study.tell(trial.number, state=TrialState.FAIL)
+                repeat_lost(study, study.trials[trial.number], self.max_repeats)
                 continue
             reason = failure(job)
             if reason is None:
@@ -233,18 +241,3 @@ class StudySweeperImpl(OptunaSweeperImpl):
             if interrupted:
                 run_again(study, study.trials[trial.number], "was interrupted")
         self.trials = []
-
-    def _finish(self, arguments: list[str]) -> None:
-        study, folder = self._study(), Path(self.sweep_dir)
-        choices = self.config.hydra.runtime.choices
-        given = [a for a in arguments if not a.startswith(("hparams_search=", "resume="))]
-        if (named := choices.get("experiment")) not in (None, "null"):  # the search brings its own data
-            given = [f"experiment={named}", *(a for a in given if not a.startswith("experiment="))]
-        objective = OmegaConf.select(self.config, "task.objective") or "objective"
-        objectives = [objective] if isinstance(objective, str) else list(objective)
-        made = write_outcome(study, folder, given, set(choices), objectives)
-        if not any(t.state == TrialState.COMPLETE for t in study.trials):
-            reasons = [t.user_attrs[FAILURE] for t in study.trials if FAILURE in t.user_attrs]
-            last = f"; the last one: {reasons[-1]}" if reasons else ""
-            raise_logged(f"no trial of study {self.study_name} completed (see {folder / 'trials.csv'}){last}")
-        log.info("the study's table, figures and best settings are in %s; %s", folder, made)

@@ -10,6 +10,7 @@ import pytest
 from optuna.trial import TrialState
 
 from amc_xai.search.launch import worker_died
+from amc_xai.search.queued import ended_from_outside, states
 from amc_xai.search.storage import close_storage, open_storage
 
 CONTROLLER = Path(__file__).with_name("controller.py")
@@ -63,3 +64,18 @@ def test_a_job_that_slurm_ended_is_told_from_one_that_never_began():
     assert worker_died(errors.FailedJobError("killed for its memory"))
     assert not worker_died(errors.FailedSubmissionError("sbatch: no such partition"))
     assert not worker_died(OSError("no disk"))
+
+
+def test_the_queue_tells_the_states_of_jobs_and_of_tasks_of_arrays():
+    assert states("7 2 RUNNING\n7 10 CANCELLED\n8 N/A NODE_FAIL\n") == {
+        "7_2": {"JobID": "7_2", "State": "RUNNING"},
+        "7_10": {"JobID": "7_10", "State": "CANCELLED"},
+        "8": {"JobID": "8", "State": "NODE_FAIL"},
+    }
+
+
+def test_only_what_others_ended_runs_again():
+    errors = pytest.importorskip("submitit.core.utils")
+    assert ended_from_outside(errors.UncompletedJobError("has not produced any output (state: CANCELLED)"))
+    assert not ended_from_outside(errors.FailedJobError("failed during processing"))
+    assert not ended_from_outside(ValueError("its own")) and not ended_from_outside(None)
