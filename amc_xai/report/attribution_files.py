@@ -10,7 +10,7 @@ import numpy as np
 
 from amc_xai.errors import UserError
 
-TEXT = ("method", "kind", "network", "task", "check", "layer", "a", "b", "selector", "channel")
+TEXT = ("method", "kind", "network", "task", "check", "layer", "a", "b", "selector", "channel", "note")
 
 
 class MeanCurve(NamedTuple):

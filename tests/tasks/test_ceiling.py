@@ -101,7 +101,7 @@ def test_limits_task_leaves_its_files(tmp_path, caplog):
     assert limits[20.0]["modulation_accuracy"] == 1.0
     with (tmp_path / "run" / "anchors.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 8
+    assert len(rows) == 12
     high = {row["method"]: float(row["accuracy"]) for row in rows if row["snr"] == "20"}
     assert high["out_of_band"] == 1.0
     assert high["cumulants"] == pytest.approx(2 / 3)  # GMSK is never named
