@@ -129,7 +129,7 @@ BAD = {
     "tiny_cells": (["dataset.frames_per_cell=3"], ["split.ratios", "frames_per_cell"]),
     "ratios": (["split.ratios=[0.5,0.1,0.1]"], ["split.ratios"]),
     "no_validation": (["split.ratios=[0.8,0,0.2]"], ["split.ratios", "validation", "[0.8,0.1,0.1]"]),
-    "snr_word": (["dataset.snrs=[0,abc]"], ["dataset.snrs", "'abc'", "[0,10,20]"]),
+    "snr_word": (["dataset.snrs=[0,abc]"], ["dataset.snrs", "'abc'", "finite numbers"]),
     "no_checkpoint": (["task=evaluate"], ["checkpoint", "task=evaluate"]),
     "absent_checkpoint": (["task=evaluate", "checkpoint=nowhere.pt"], ["checkpoint", "nowhere.pt"]),
     "absent_resume": (["resume=nowhere.pt"], ["resume", "nowhere.pt"]),
