@@ -66,7 +66,7 @@ def operator_scope(
                 own = getattr(before, task).argmax(1)
                 logits = torch.stack([getattr(answer, task).float() for answer in answers])
                 left = logits.softmax(-1)[:, torch.arange(len(own)), own].mean(0)
-                kept.setdefault((name, task), []).append(left.double().cpu().numpy())
+                kept.setdefault((name, task), []).append(left.cpu().double().numpy())
                 named = logits.argmax(-1)
                 moved.setdefault((name, task), []).append(named[named != own].cpu().numpy())
     for (name, task), parts in kept.items():

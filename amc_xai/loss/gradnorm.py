@@ -73,7 +73,7 @@ class GradNorm(nn.Module):
         # The norm of the whole batch's gradient, which isn't the mean of the norms of its parts.
         whole = mean(torch.cat([*(gradient.flatten() for gradient in pull), torch.stack(losses).detach().float()]))
         with torch.no_grad():
-            norm, losses = whole[:-2].view(2, -1).norm(dim=1), whole[-2:]
+            norm, losses = torch.linalg.vector_norm(whole[:-2].view(2, -1), dim=1), whole[-2:]
             values = torch.cat([norm, losses])
             usable = torch.isfinite(values).all() & (values > 0).all()
             first = torch.where(self.first > 0, self.first, losses)

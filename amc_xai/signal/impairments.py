@@ -5,6 +5,7 @@ import math
 import torch
 
 from amc_xai.signal.channel import Channel
+from amc_xai.signal.gather import gather_rows
 
 TERMS = 12
 
@@ -92,10 +93,10 @@ def resampled(block: torch.Tensor, drift: torch.Tensor, length: int) -> torch.Te
     rest = away - whole
     frequency = torch.fft.fftfreq(samples, device=block.device)
     spectrum = torch.fft.fft(block)
-    result = block.gather(1, index)
+    result = gather_rows(block, index)
     factor = torch.ones_like(rest)
     for term in range(1, TERMS + 1):
         spectrum = spectrum * (2j * math.pi * frequency)
         factor = factor * rest / term
-        result = result + factor * torch.fft.ifft(spectrum).gather(1, index)
+        result = result + factor * gather_rows(torch.fft.ifft(spectrum), index)
     return result

@@ -9,6 +9,7 @@ import math
 import torch
 
 from amc_xai.signal.classes import ANALOG
+from amc_xai.signal.gather import gather_rows
 from amc_xai.signal.pulses import Pulses
 
 GMSK_BT = 0.3
@@ -40,7 +41,7 @@ def linear_block(
     spectrum = torch.fft.fft(symbols) if counts is None else spectra_of(symbols, counts)
     bins = torch.arange(highest + 1, device=symbols.device)
     bins = torch.cat([bins, bins[1:].flip(0).neg()])
-    band = spectrum[:, bins % most] if counts is None else spectrum.gather(1, bins % count)
+    band = spectrum[:, bins % most] if counts is None else gather_rows(spectrum, bins % count)
     if staggered is not None:
         part = spectrum[staggered]
         places = torch.arange(most, device=symbols.device)
@@ -49,8 +50,8 @@ def linear_block(
             in_phase, quadrature = ((part + mirrored) / 2)[:, here], ((part - mirrored) / 2)[:, here]
         else:
             own = count[staggered]
-            mirrored, here = part.gather(1, -places % own).conj(), bins % own
-            in_phase, quadrature = ((part + mirrored) / 2).gather(1, here), ((part - mirrored) / 2).gather(1, here)
+            mirrored, here = gather_rows(part, -places % own).conj(), bins % own
+            in_phase, quadrature = (gather_rows(half / 2, here) for half in (part + mirrored, part - mirrored))
         turns = -math.pi / own * bins
         late = torch.polar(torch.ones_like(turns), turns)
         band[staggered] = in_phase + quadrature * late
