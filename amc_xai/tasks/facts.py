@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from amc_xai.data import Facts, FrameSource
-from amc_xai.data.contracts import rates_of
+from amc_xai.data.contracts import lengths_of, rates_of
 from amc_xai.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -16,11 +16,11 @@ ASSUMED_DEFINITION = "es_n0"
 
 
 def settle(source: FrameSource, loaded: dict[str, Any] | None, key: str) -> Facts:
-    """The facts that the representation is built from, which ``source`` states from now on.
+    """The facts that the representation is built from; ``source`` states them from now on.
 
     What the source doesn't know is taken from the checkpoint, if there is one. SNR labels whose meaning nobody
-    tells are taken as Es/N0. A frame length that the network wasn't trained on is said in the log, and so are
-    frames of which each has samples a symbol of its own.
+    tells are taken as Es/N0; it stays unknown in what is returned. A frame length that the network wasn't trained
+    on is said in the log, and so are frames of which each has samples a symbol of its own.
 
     Args:
         source: of the frames that the network is to see.
@@ -33,12 +33,8 @@ def settle(source: FrameSource, loaded: dict[str, Any] | None, key: str) -> Fact
     own = Facts.of(source)
     trained = Facts(own.frame_length) if loaded is None else trained_facts(loaded)
     refuse_contradiction(own, trained, key)
-    if trained.frame_length not in (None, own.frame_length):
-        log.warning(
-            "%s: the network was trained on frames of length %d and has never seen %d; its answers on these "
-            "aren't proven (dataset.frame_length=%d)",
-            key, trained.frame_length, own.frame_length, trained.frame_length,
-        )  # fmt: skip
+    if loaded is not None:
+        warn_of_new_lengths(length_range(source), loaded, key)
     each = rates_of(source, np.arange(1)) is not None
     if own.samples_per_symbol is None and trained.samples_per_symbol is not None:
         if each:
@@ -52,15 +48,31 @@ def settle(source: FrameSource, loaded: dict[str, Any] | None, key: str) -> Fact
                 trained.samples_per_symbol,
             )
     definition = own.snr_definition or trained.snr_definition
-    if definition is None:
-        definition = ASSUMED_DEFINITION
-        if source.snrs:
-            log.info("dataset.snr_definition is not known; the SNR labels are taken as Es/N0 (es_n0)")
+    if definition is None and source.snrs:
+        log.info("dataset.snr_definition is not known; the SNR labels are taken as Es/N0 (es_n0)")
     symbols = own.samples_per_symbol or trained.samples_per_symbol
     rate = own.sample_rate or trained.sample_rate
     source.samples_per_symbol, source.sample_rate = None if each else symbols, rate
-    source.snr_definition = definition
+    source.snr_definition = definition or ASSUMED_DEFINITION
     return Facts(own.frame_length, symbols, rate, definition)
+
+
+def length_range(source: FrameSource) -> tuple[int, int]:
+    """The shortest and the longest frame of a source."""
+    lengths = lengths_of(source)
+    return (source.frame_length,) * 2 if lengths is None else (int(lengths.min()), int(lengths.max()))
+
+
+def warn_of_new_lengths(own: tuple[int, int], loaded: dict[str, Any], key: str) -> None:
+    """Say so in the log if frames of these lengths reach beyond what a checkpoint's network was trained on."""
+    told = loaded.get("frame_lengths", [trained_facts(loaded).frame_length] * 2)
+    if None in told or told[0] <= own[0] <= own[1] <= told[1]:
+        return
+    seen, new = (f"{low}" if low == high else f"{low} to {high}" for low, high in (told, own))
+    log.warning(
+        "%s: the network was trained on frames of length %s and has not seen all of %s; its answers on others "
+        "aren't proven (dataset.frame_length=%d)", key, seen, new, told[1],
+    )  # fmt: skip
 
 
 def trained_facts(loaded: dict[str, Any]) -> Facts:

@@ -14,7 +14,7 @@ from amc_xai.data.residency import resident
 from amc_xai.errors import UserError
 from amc_xai.model import Classifier, MultiTaskNetwork
 from amc_xai.parts import Parts
-from amc_xai.tasks.facts import settle, told, trained_facts
+from amc_xai.tasks.facts import length_range, settle, told, trained_facts
 from amc_xai.tasks.lengths import check_lengths
 from amc_xai.tasks.starting import start_from
 from amc_xai.tasks.versions import refuse_other_versions, versions_of
@@ -33,6 +33,8 @@ class Workbench:
     source: FrameSource
     split: Split
     classifier: Classifier
+    facts: Facts
+    """What is known of the frames, without what is only assumed."""
     said: set[str] = field(default_factory=set)
     """What the log has said of the explanation: it is tried before the work, and says all of it then."""
 
@@ -49,11 +51,11 @@ class Workbench:
         parts = replace(parts, folder=of_first_process(parts.folder, accelerator))
         set_seed(parts.seed)
         source = make_source(parts, accelerator.device)
+        facts = settle(source, parts.loaded, "resume" if parts.config["resume"] is not None else "checkpoint")
         modulations, snrs = source.modulations, source.snrs
         if parts.loaded is not None:
             modulations, snrs = parts.loaded["modulations"], parts.loaded["snrs"]
             relabel(source, modulations, snrs)
-        facts = settle(source, parts.loaded, "resume" if parts.config["resume"] is not None else "checkpoint")
         split = parts.make["split"](source.modulation_index, source.snr_index, origin=source.origin)
         verify(
             split,
@@ -72,7 +74,7 @@ class Workbench:
             start_from(classifier, parts, source)
         if parts.config["init"]["freeze"] == "backbone":
             classifier.network.freeze_backbone()
-        return cls(parts, accelerator, source, split, classifier)
+        return cls(parts, accelerator, source, split, classifier, facts)
 
     def training_batches(self):
         """Batches of the training part, or endless fresh ones where the source is asked for them."""
@@ -110,7 +112,8 @@ class Workbench:
             "modulations": list(self.classifier.modulations),
             "snrs": list(self.classifier.snrs),
             "split_seed": self.parts.config["split"]["seed"],
-            "facts": asdict(Facts.of(self.source)),
+            "facts": asdict(self.facts),
+            "frame_lengths": list(length_range(self.source)),
             "versions": versions_of(self.classifier),
         }
 

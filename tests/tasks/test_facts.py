@@ -112,7 +112,8 @@ def test_what_is_not_known_contradicts_nothing_and_is_as_the_network_was_trained
     unknown = source(samples_per_symbol=None, sample_rate=None, snr_definition=None)
     assert settle(unknown, TRAINED, "checkpoint") == Facts(64, 8.0, 1e6, "sample") == Facts.of(unknown)
     unknown = source(samples_per_symbol=None, sample_rate=None, snr_definition=None)
-    assert settle(unknown, None, "checkpoint") == Facts(64, None, None, "es_n0")
+    # What is only assumed is no fact that a checkpoint could hold against other frames.
+    assert settle(unknown, None, "checkpoint") == Facts(64) and unknown.snr_definition == "es_n0"
     little = {
         "facts": {"frame_length": 64, "samples_per_symbol": None, "sample_rate": None, "snr_definition": None}
     }
@@ -149,7 +150,23 @@ def test_a_frame_length_that_the_network_never_saw_is_warned_about(caplog):
     longer = Synthetic(["BPSK"], [0], frames_per_cell=2, frame_length=128, channel={"snr_definition": "sample"})
     assert settle(longer, TRAINED, "checkpoint").frame_length == 128
     (said,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert "trained on frames of length 64 and has never seen 128" in said.getMessage()
+    assert "trained on frames of length 64 and has not seen all of 128" in said.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("lengths", "warned"), [(64, True), (96, False), (256, False), ([96, 200], False), ([96, 300], True)]
+)
+def test_lengths_within_the_trained_range_are_not_warned_about(tmp_path, caplog, lengths, warned):
+    loaded = TRAINED | {"frame_lengths": [80, 256]}
+    settle(Synthetic(["BPSK"], [0], 9, lengths, channel={"snr_definition": "sample"}), loaded, "checkpoint")
+    assert ("trained on frames of length 80 to 256 and has not seen all of" in caplog.text) == warned
+
+
+def test_a_checkpoint_tells_the_range_of_lengths_that_it_was_trained_on(tmp_path):
+    few = ["dataset.modulations=[BPSK,QPSK]", "dataset.snrs=[20]", "dataset.frames_per_cell=80"]
+    bench = build(tmp_path, *few, "dataset.frame_length=[64,128]", "representation.image_size=32")
+    assert bench.about()["frame_lengths"] == [64, 128]
+    assert build(tmp_path, *few, "representation.image_size=32").about()["frame_lengths"] == [1024, 1024]
 
 
 def test_frames_with_samples_a_symbol_of_their_own_keep_them(caplog):
