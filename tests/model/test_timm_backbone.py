@@ -129,7 +129,7 @@ def test_published_weights_that_do_not_fit_or_are_not_there_are_told_apart(hub):
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 7.0])
 def test_a_dropout_rate_out_of_range_is_refused(rate):
-    with pytest.raises(UserError, match=r"^backbone\.drop_rate must lie in \[0, 1\), not "):
+    with pytest.raises(UserError, match=r"^backbone\.drop_rate must be within \[0, 1\), not "):
         TimmBackbone((1, 32, 32), "test_resnet", drop_rate=rate)
 
 
