@@ -102,7 +102,7 @@ def test_drawing_the_cells_is_the_image_and_weights_leave_points_out(options):
     ("options", "sentence"),
     [
         ({"image_size": 0}, "representation.image_size must be 1 or more pixels, not 0"),
-        ({"smoothing": -1.0}, "representation.smoothing must be 0 or more pixels, not -1.0"),
+        ({"smoothing": -1.0}, "representation.smoothing must be within [0, 64], not -1.0"),
         ({"extent": 0.0}, "representation.extent must be a positive number or quantile, not 0.0"),
         ({"extent": float("nan")}, "representation.extent must be a positive number or quantile, not nan"),
         ({"extent": "max"}, "representation.extent must be a positive number or quantile, not 'max'"),
