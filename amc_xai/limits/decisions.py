@@ -120,7 +120,8 @@ def grid_of(settings: Settings, place: int) -> np.ndarray:
     Where that lies above ``HIGHEST_DB``, frames and grid are moved down together.
     """
     ratios = [[settings.model.es_n0(snr, name) for snr in settings.snrs] for name in settings.judged]
-    return np.array(ratios) / excess(settings, place)
+    # To a millionth of a dB: grids that were moved down onto each other then share their tables.
+    return 10 ** (np.round(10 * np.log10(np.array(ratios) / excess(settings, place)), 6) / 10)
 
 
 def data_aided_bounds(settings: Settings) -> np.ndarray:

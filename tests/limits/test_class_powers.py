@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from amc_xai.errors import UserError
-from amc_xai.limits.decisions import Settings, ceiling_decision, draw_frames, find_limits, joint_log_likelihood
+from amc_xai.limits.decisions import (
+    Settings,
+    ceiling_decision,
+    draw_frames,
+    find_limits,
+    grid_of,
+    joint_log_likelihood,
+)
 from amc_xai.limits.observation import FrameModel
 from amc_xai.signal.constellations import constellation
 
@@ -107,3 +114,10 @@ def test_nothing_is_lost_to_rounding_at_the_highest_labels():
     model = FrameModel(128, 1024, snr_definition="radioml2018")
     (row,) = find_limits(Settings(names, (4.0, 28.0, 30.0), model, 4))[2:]
     assert (row.modulation_accuracy, row.snr_accuracy, row.joint_accuracy) == (1.0, 1.0, 1.0)
+
+
+def test_grids_that_were_moved_down_onto_each_other_share_their_tables():
+    settings = Settings(("QPSK", "4ASK"), (18.0, 20.0, 22.0, 24.0, 26.0, 28.0, 30.0), TWIN)
+    places = range(len(settings.snrs))
+    # Each label lies -6 to 6 steps of 4 dB from the one of the frames, for each of two classes.
+    assert len({float(ratio) for place in places for ratio in grid_of(settings, place).ravel()}) == 26

@@ -105,6 +105,16 @@ def test_rectangular_pulses_are_received_by_a_rectangle():
     assert evm_db(found.symbols, sent, 0).median() < -19
 
 
+def test_the_pulse_of_radioml_2018_opens_the_eye_and_the_nearest_raised_cosine_does_not():
+    made = frames("256QAM", 24, 1024, 8.0, snr_db=60, pulse="radioml2018")
+    measured = {
+        name: evm_db(synchronise(samples(made), 8.0, Receiver((name,))).symbols, made.symbols).median()
+        for name in ("radioml2018", "rc_0.3")
+    }
+    assert measured["radioml2018"] < -37  # half the distance of two points of 256QAM is 22 dB below the signal
+    assert measured["rc_0.3"] > -21
+
+
 def test_in_much_noise_the_filter_is_matched():
     """Without one, 2.4 dB more noise would come through."""
     made = frames("QPSK", 100, 1024, 8, 5.0)

@@ -9,7 +9,7 @@ import torch
 
 from amc_xai.errors import UserError
 from amc_xai.representation.synchronisation.spectrum import Spectrum, delayed, folded
-from amc_xai.signal.filters import root_raised_cosine_spectrum
+from amc_xai.signal.pulses import pulse_spectrum as sent_spectrum
 
 PULSES = (
     *("rrc_0.1", "rrc_0.15", "rrc_0.2", "rrc_0.25", "rrc_0.3", "rrc_0.35", "rrc_0.4"),
@@ -40,27 +40,25 @@ def _parsed(name: str) -> tuple[str, float]:
         value = float(roll_off) if roll_off else 0.0
     except ValueError:
         value = -1.0
-    if (kind in ("rrc", "rc") and roll_off and 0 <= value <= 1) or name in ("rectangular", "none"):
+    if (kind in ("rrc", "rc") and roll_off and 0 <= value <= 1) or name in ("rectangular", "radioml2018", "none"):
         return kind, value
     raise UserError(
         f"representation.pulses: {name!r} is no pulse; allowed are rrc_R and rc_R with a roll-off R from 0 to 1, "
-        "such as rrc_0.25, rectangular, and none"
+        "such as rrc_0.25, rectangular, radioml2018, and none"
     )
 
 
 def pulse_spectrum(name: str, frequency: torch.Tensor) -> torch.Tensor:
     """Spectrum of a pulse at ``frequency`` (cycles a symbol, |f| < 1), 1 at 0.
 
-    rrc_R: root-raised cosine of roll-off R; rc_R: raised cosine; rectangular: of one symbol; none: as it is up to
-    0.75, and nothing from 1 on.
+    rrc_R: root-raised cosine of roll-off R; rc_R: raised cosine; rectangular: of one symbol; radioml2018: that of
+    RadioML 2018.01A as measured; none: as it is up to 0.75, and nothing from 1 on.
     """
     kind, roll_off = _parsed(name)
-    if kind == "rectangular":
-        return torch.sinc(frequency)
     if kind == "none":
         return torch.cos(math.pi / 2 * ((frequency.abs() - 0.75) / 0.25).clamp(0, 1))
-    root = root_raised_cosine_spectrum(frequency, roll_off)
-    return root if kind == "rrc" else root.square()
+    sent = {"rrc": "root_raised_cosine", "rc": "raised_cosine"}.get(kind, kind)
+    return sent_spectrum(sent, frequency, roll_off)
 
 
 class _Bank(NamedTuple):
