@@ -79,6 +79,16 @@ def test_timing_finds_the_first_symbol_instant():
     assert symbol_timing(spectrum(noise, 8.0, periods_of(4096, 8.0)))[1].mean() < 0.3 < 0.9 < strength.mean()
 
 
+def test_a_pulse_that_is_known_tells_the_timing_more_closely():
+    made = frames("64QAM", 300, 1024, 8, 13.0, pulse="radioml2018")
+    known = synchronise(samples(made), 8.0, Receiver(("radioml2018",)))
+    error, blind = (
+        ((delay - made.first_symbol / 8 + 0.5) % 1 - 0.5).square().mean().sqrt()
+        for delay in (known.delay, symbol_timing(known.frame)[0])
+    )
+    assert error < 0.9 * blind and error < 0.036
+
+
 @pytest.mark.parametrize("name", ["QPSK", "64QAM"])
 def test_the_receive_filter_is_that_of_the_pulse(name):
     """Root-raised cosines ask for their own; frames that come filtered already are left free of interference."""

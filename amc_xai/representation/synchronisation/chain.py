@@ -22,7 +22,7 @@ from amc_xai.representation.synchronisation.rate import (
     estimate_symbol_rate,
     refine_symbol_rate,
 )
-from amc_xai.representation.synchronisation.receive_filter import PULSES, check_pulses, choose_filter
+from amc_xai.representation.synchronisation.receive_filter import PULSES, check_pulses, choose_filter, pair_weights
 from amc_xai.representation.synchronisation.spectrum import (
     LEAST_SAMPLES_PER_SYMBOL,
     Spectrum,
@@ -190,9 +190,10 @@ def _once(
         frame = moved(frame, samples_per_symbol, offset)
     outside = outside_noise(frame, samples_per_symbol, widest_symbol(length, periods))
     grid = spectrum(frame, samples_per_symbol, periods)
-    delay, line = symbol_timing(grid)
     noise = bin_variance(outside.variance, grid, length, samples_per_symbol)
     known = torch.where(outside.told, noise, torch.inf)
+    pulse = receiver.pulses[0] if len(receiver.pulses) == 1 and receiver.pulses[0] != "none" else None
+    delay, line = symbol_timing(grid, None if pulse is None else pair_weights(grid, known, pulse))
     found = choose_filter(grid, delay, known, receiver.pulses, inner, valid)
     symbols, bins, shape = found.symbols[:, inner], found.bins, found.shape
     ripple = None

@@ -91,6 +91,15 @@ def _bank(pulses: tuple[str, ...], periods: int, device: torch.device) -> _Bank:
     )
 
 
+def pair_weights(frame: Spectrum, noise: torch.Tensor, pulse: str) -> torch.Tensor:
+    """What each pair of bins a symbol rate apart says of the symbol timing, float32 (B, P - 1): its factor in the
+    likelihood that `choose_filter` tells of, whose largest value over the delay is that of their weighted sum's
+    phase. noise: (B, 1), variance of white noise in a bin, as far as known."""
+    bank = _bank((pulse,), frame.periods, frame.bins.device)
+    level, _ = noise_level(frame, noise)
+    return bank.weights[level, 2 * frame.periods + 1 :]
+
+
 class Filtered(NamedTuple):
     """B frames after their receive filters, at the symbol instants."""
 
