@@ -1,41 +1,18 @@
-"""Frames and recordings that are copies of others, found without reading all samples."""
+"""Frames that are copies of others, found without reading all samples."""
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from hashlib import blake2b
 
 import numpy as np
 
 from amc_xai.data.contracts import Origin
-from amc_xai.data.recording_files import Recording
 
 log = logging.getLogger(__name__)
-LOOK = 1024  # samples of each of the three stretches that recordings are compared by
 HEAD = 8  # samples that frames are compared by first
 # Sources of more bytes are not looked through: their samples would have to be read for nothing else.
 MOST_BYTES = 1_000_000_000
 AT_ONCE = 1024
-
-
-def one_for_copies(recordings: Sequence[Recording]) -> np.ndarray:
-    """A number for each recording (n,), the same for those that hold the same samples; the log names them."""
-    found: dict[tuple, int] = {}
-    number = np.arange(len(recordings))
-    lengths = Counter(len(recording) for recording in recordings)
-    for k, recording in enumerate(recordings):
-        if lengths[len(recording)] > 1:
-            places = np.linspace(0, max(0, len(recording) - LOOK), 3, dtype=int)
-            looks = [recording.read(place, LOOK) for place in places]
-            # One silence is like another.
-            if any(look.any() for look in looks):
-                number[k] = found.setdefault((len(recording), *(look.tobytes() for look in looks)), k)
-    for k in np.flatnonzero(number != np.arange(len(number))):
-        log.warning(
-            "%s holds the same samples as %s; their frames stay together in the split",
-            recordings[k].path, recordings[number[k]].path,
-        )  # fmt: skip
-    return number
 
 
 def origin_of_copies(frames: int, look: Callable[[np.ndarray, int | None], np.ndarray]) -> Origin | None:
