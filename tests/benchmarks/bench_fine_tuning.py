@@ -44,7 +44,9 @@ def test_fine_tuning_beside_a_training_from_scratch(tmp_path):
     tuned = run(tmp_path / "tuned", *NEW, f"init={trained / 'checkpoints' / 'best.pt'}")
     print()
     for name, found in (("from scratch", scratch), ("fine-tuned", tuned)):
-        right, frames = round(found["modulation_accuracy"] * found["frames"]), found["frames"]
-        low, high = (100 * float(bound) for bound in wilson(right, frames))
-        shares = f"modulation {100 * right / frames:.1f} % ({low:.1f} to {high:.1f})"
-        print(f"{name}: {shares}, joint {100 * found['joint_accuracy']:.1f} %, {frames} test frames")
+        frames, shares = found["frames"], []
+        for task in ("modulation", "joint"):
+            right = round(found[f"{task}_accuracy"] * frames)
+            low, high = (100 * float(bound) for bound in wilson(right, frames))
+            shares.append(f"{task} {100 * right / frames:.1f} % ({low:.1f} to {high:.1f})")
+        print(f"{name}: {', '.join(shares)}, {frames} test frames")
