@@ -1,4 +1,4 @@
-"""Which SNRs an epoch trains on: the easy ones first."""
+"""Which SNRs an epoch trains on: the easy ones first, or more of those where there is something to learn."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from amc_xai.errors import UserError
+from amc_xai.ranges import check_range
 
 
 class SnrCurriculum:
@@ -35,6 +36,36 @@ class SnrCurriculum:
         introduced = min(epoch + 1, len(self.place))
         ladder = np.concatenate([np.ones(introduced), self.coming, np.full(len(self.place), self.others)])
         return ladder[self.place]
+
+
+class SnrFocus:
+    """Sampling rate of each SNR: 1 within a range, ``others`` outside it.
+
+    Where classes are told apart without error at most SNRs, frames of those teach nothing, and a training of so
+    many frames learns more from the rest. A network learns the rates with the frames: where two SNRs look alike,
+    it leans towards the one that it met more often, so the range should end where SNRs are told apart.
+
+    Args:
+        snrs: the grid (S,) in dB, in any order.
+        low, high: ends of the range in dB; both belong to it.
+        others: rate outside.
+
+    Raises:
+        UserError: for a rate outside [0, 1], or if no SNR of the grid lies in the range.
+    """
+
+    def __init__(self, snrs: Sequence[float], low: float, high: float, others: float = 0.2):
+        check_range("[0, 1]", curriculum__others=others)
+        grid = np.asarray(snrs, dtype=float)
+        within = (grid >= low) & (grid <= high)
+        if not within.any():
+            ends = f"from {grid.min():g} to {grid.max():g} dB"
+            raise UserError(f"curriculum.low={low:g} and curriculum.high={high:g} hold no SNR of the data, {ends}")
+        self.rates = np.where(within, 1.0, others)
+
+    def __call__(self, epoch: int) -> np.ndarray:
+        """The rates (S,) float64 in the order of the grid, the same in every epoch."""
+        return self.rates
 
 
 def no_curriculum(snrs: Sequence[float]) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from amc_xai.data import FreshBatches, Synthetic, training_loader
 from amc_xai.errors import UserError
-from amc_xai.training import SnrCurriculum, cosine, mean_batches, no_curriculum
+from amc_xai.training import SnrCurriculum, SnrFocus, cosine, mean_batches, no_curriculum
 
 SNRS = [0, 10, 20, 30, -10, -20]
 
@@ -24,6 +24,15 @@ def test_rates_are_the_published_ones():
 def test_rates_outside_a_share_are_refused():
     with pytest.raises(UserError, match="curriculum: rates must lie in"):
         SnrCurriculum(SNRS, coming=[1.5])
+
+
+def test_a_focus_takes_the_snrs_of_its_range_more_often():
+    rates = SnrFocus(SNRS, low=0, high=20, others=0.25)
+    assert rates(0).tolist() == rates(9).tolist() == [1, 1, 1, 0.25, 0.25, 0.25]
+    with pytest.raises(UserError, match=r"^curriculum.others must be within \[0, 1\], not 2"):
+        SnrFocus(SNRS, 0, 20, others=2)
+    with pytest.raises(UserError, match=r"curriculum.low=1 and curriculum.high=9 hold no SNR .* -20 to 30 dB"):
+        SnrFocus(SNRS, 1, 9)
 
 
 @pytest.fixture(scope="module")
