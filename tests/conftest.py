@@ -118,7 +118,7 @@ def trained(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def brought(tmp_path_factory) -> Path:
-    """What people bring: a RadioML 2018.01A file, both RML2016 pickles, labelled recordings; all tiny."""
+    """What people bring: a RadioML 2018.01A file, RML2016 pickles, arrays, labelled recordings; all tiny."""
     import pickle
 
     import h5py
@@ -134,6 +134,8 @@ def brought(tmp_path_factory) -> Path:
     cells = {(m, s): rng.standard_normal((10, 2, 128), np.float32) for m in classes for s in (0, 20)}
     (root / "a.pkl").write_bytes(pickle.dumps(cells, 2))
     (root / "b.pkl").write_bytes(pickle.dumps({k: v for k, v in cells.items() if k[0] != "AM-SSB"}, 2))
+    names, levels = np.array(["BPSK", "QPSK"]).repeat(20), np.tile([0, 20], 20)
+    np.savez(root / "arrays.npz", X=rng.standard_normal((40, 2, 128), np.float32), y=names, snr=levels)
     (root / "recordings").mkdir()
     lines = ["file,start,stop,modulation,snr"]
     for m, s in (("BPSK", 0), ("BPSK", 20), ("QPSK", 0), ("QPSK", 20)):

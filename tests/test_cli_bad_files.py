@@ -24,16 +24,15 @@ def edited(change):
     return damage
 
 
-def permute_rows(file):
-    order = np.random.default_rng(0).permutation(len(file["X"]))
-    for name in "XYZ":
-        file[name][:] = file[name][:][order]
+def permute_labels(file):
+    """Frames of no class's look under labels that left their rows."""
+    file["Y"][:] = np.random.default_rng(0).permutation(file["Y"][:])
 
 
-def channels_first(file):
-    turned = file["X"][:].transpose(0, 2, 1)
+def one_channel(file):
+    real = file["X"][:, :, 0]
     del file["X"]
-    file["X"] = turned
+    file["X"] = real
 
 
 def break_frames(file):
@@ -42,9 +41,9 @@ def break_frames(file):
 
 
 DAMAGES = {
-    "permuted_rows": (edited(permute_rows), ["is labelled", "the rows were permuted or the file is damaged"]),
+    "permuted_labels": (edited(permute_labels), ["contradict its labels", "BPSK looks like", "permuted apart"]),
     "no_labels": (edited(lambda file: file.__delitem__("Y")), ["lacks Y, the one-hot labels"]),
-    "wrong_shape": (edited(channels_first), ["shape (frames, samples, 2)", "(6240, 2, 128)"]),
+    "wrong_shape": (edited(one_channel), ["shape (frames, samples, 2)", "(6240, 128)"]),
     "cut_short": (lambda path: os.truncate(path, path.stat().st_size - 5000), ["is cut short"]),
     "not_finite": (edited(break_frames), ["frame 8", "holds NaN or infinite samples", "task=inspect"]),
 }

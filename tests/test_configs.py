@@ -19,9 +19,12 @@ NEEDS = {
     "backbone/timm": ["backbone.name=test_vit"],
     "backbone/tiny": ["representation.image_size=32"],
     "dataset/split_hdf5": ["dataset.path={store}"],
+    "dataset/arrays": ["dataset.path={brought}/arrays.npz", "dataset.samples_per_symbol=8"],
     "dataset/radioml2018": ["dataset.path={brought}/gold.hdf5"],
+    "dataset/radioml2016": ["dataset.path={brought}/a.pkl", "dataset.samples_per_symbol=8"],
     "dataset/radioml2016a": ["dataset.path={brought}/a.pkl"],
     "dataset/radioml2016b": ["dataset.path={brought}/b.pkl"],
+    "dataset/radioml2016c": ["dataset.path={brought}/a.pkl", "dataset.samples_per_symbol=8"],
     "dataset/recordings": [
         "dataset.path={brought}/recordings",
         "dataset.labels={brought}/labels.csv",

@@ -21,7 +21,9 @@ CONF = Path(config_folder())
 # What makes a file another choice than its class by itself.
 MEANT = {
     ("backbone/cumulants", "samples_per_symbol"),  # the frames' own in a run; in Python, none are at hand
+    ("dataset/radioml2016", "variant"),
     ("dataset/radioml2016b", "variant"),
+    ("dataset/radioml2016c", "variant"),
     ("head/bottleneck_128", "snr.width"),
     ("loss/modulation_only", "snr"),
     ("loss/snr_only", "modulation"),

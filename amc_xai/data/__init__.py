@@ -1,5 +1,6 @@
 """Where frames come from: the contract, the sources, the split, the batches."""
 
+from amc_xai.data.arrays import Arrays
 from amc_xai.data.batches import evaluation_loader, training_loader
 from amc_xai.data.contracts import Batch, Facts, FrameSource, Origin, SamplerHooks
 from amc_xai.data.fresh import FreshBatches
@@ -12,6 +13,7 @@ from amc_xai.data.split_hdf5 import SplitHdf5
 from amc_xai.data.synthetic import Synthetic
 
 __all__ = [
+    "Arrays",
     "Batch",
     "Facts",
     "FrameSource",

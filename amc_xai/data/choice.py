@@ -7,6 +7,8 @@ from amc_xai.errors import UserError
 from amc_xai.signal.classes import DIGITAL_17
 from amc_xai.signal.snr import DEFINITIONS
 
+MOST_SAID = 50  # entries of a list in a sentence
+
 
 def choose_modulations(
     wanted: Sequence[str] | str | None, present: list[str], where: str, digital: Sequence[str] = DIGITAL_17
@@ -49,7 +51,8 @@ def choose(wanted: Sequence | None, present: list, key: str, where: str) -> list
     absent = [w for w in wanted if w not in present]
     if absent:
         lacked, *held = (f"{p:g}" if isinstance(p, int | float) else p for p in (absent[0], *present))
-        raise UserError(f"{key}: {where} holds no {lacked}; it holds {', '.join(held)}")
+        more = ", ..." if len(held) > MOST_SAID else ""
+        raise UserError(f"{key}: {where} holds no {lacked}; it holds {', '.join(held[:MOST_SAID])}{more}")
     if len(set(wanted)) < len(wanted) or not wanted:
         raise UserError(f"{key} must name at least one entry, and each only once, not {list(wanted)}")
     return list(wanted)

@@ -1,7 +1,4 @@
-"""RML2016.10a and RML2016.10b: Python-2 pickles {(modulation, snr): float32 (n, 2, 128)}.
-
-O'Shea and West, "Radio machine learning dataset generation with GNU Radio", GNU Radio Conference 2016.
-"""
+"""RML2016.10a, 10b and 2016.04C: pickles {(modulation, snr): frames} of any Python and numpy, read in place."""
 
 import logging
 from functools import cache
@@ -11,121 +8,153 @@ import numpy as np
 import torch
 
 from amc_xai.data.array_pickle import load_arrays
-from amc_xai.data.choice import check_count, choose_modulations, choose_snrs
-from amc_xai.data.copies import origin_of_copies
-from amc_xai.data.hdf5 import check_finite
+from amc_xai.data.choice import check_count, check_facts, choose_modulations, choose_snrs
+from amc_xai.data.copies import MOST_BYTES, origin_of_copies
+from amc_xai.data.layout import as_frames, select
+from amc_xai.data.radioml2016_cells import check_cells
+from amc_xai.data.radioml2016_variants import NAMES, variant_of
+from amc_xai.data.stored import check_finite
 from amc_xai.errors import UserError
 
 log = logging.getLogger(__name__)
-CLASSES = {
-    "a": ["8PSK", "AM-DSB", "AM-SSB", "BPSK", "CPFSK", "GFSK", "PAM4", "QAM16", "QAM64", "QPSK", "WBFM"],
-    "b": ["8PSK", "AM-DSB", "BPSK", "CPFSK", "GFSK", "PAM4", "QAM16", "QAM64", "QPSK", "WBFM"],
-}
 DIGITAL = ("8PSK", "BPSK", "CPFSK", "GFSK", "PAM4", "QAM16", "QAM64", "QPSK")
-CAVEAT = (
-    "RML2016.10%s: its SNR labels are doubled dB (its noise amplitude is 10^(-snr/10), so a label of 10 means 20 "
-    "dB of power a sample)%s; don't compare its SNRs with those of other sets"
+DOUBLED = (
+    "%s: its SNR labels are doubled dB (its noise amplitude is 10^(-snr/10), so a label of 10 means 20 dB of "
+    "power a sample); don't compare its SNRs with those of other sets"
 )
+NOT_KNOWN = (
+    "%s: what its SNR labels mean is not known, for nothing says that it is RML2016.10a or 10b (dataset.variant, "
+    "or classes, labels and full cells); dataset.snr_definition can say it, and so dataset.samples_per_symbol"
+)
+NOISE = "%s: AM-SSB frames hold noise alone, as the set was made; leave them out with dataset.modulations"
 
 
 class RadioML2016:
-    """The frames of the wanted classes and SNRs of an RML2016.10a or 10b pickle, held in memory.
+    """The frames of the wanted classes and SNRs of an RML2016 pickle.
+
+    Frames stay in the file where their bytes stand there as they are: what Python 2 wrote, and Python 3 from
+    protocol 3 on. They may be (n, 2, L), (n, L, 2) or complex (n, L).
 
     Args:
-        path: the pickle (``RML2016.10a_dict.pkl``, ``RML2016.10b.dat``), already unpacked.
-        variant: ``"a"`` (11 classes) or ``"b"`` (10: no AM-SSB).
+        path: the pickle (``RML2016.10a_dict.pkl``, ``RML2016.10b.dat``, ``2016.04C.multisnr.pkl``), unpacked.
+        variant: ``"a"`` (10a: 11 classes), ``"b"`` (10b: 10, no AM-SSB), ``"c"`` (04C), or parts of them; None =
+            which the file shows to be.
         modulations: class names as the set has them, ``"digital"`` (8) or ``"all"``.
         snrs: labels in dB, None = all.
         frames_per_cell: take so many frames of each (modulation, SNR); None = all.
         frame_length: cut every frame to its first samples; None = as stored (128).
+        samples_per_symbol, snr_definition: of a file that is neither 10a nor 10b; None = not known.
 
     Raises:
         UserError: for a file that is no such pickle, another variant's, or that asks for anything but arrays.
     """
 
-    samples_per_symbol = 8.0
     sample_rate = None
-    snr_definition = "radioml2016"
 
     def __init__(
         self,
         path: str | None,
-        variant: str = "a",
+        variant: str | None = "a",
         modulations: list[str] | str = "all",
         snrs: list[float] | None = None,
         frames_per_cell: int | None = None,
         frame_length: int | None = None,
+        samples_per_symbol: float | None = None,
+        snr_definition: str | None = None,
     ):
-        if variant not in CLASSES:
-            raise UserError(f"dataset.variant must be a or b, not {variant!r}")
+        if variant not in (None, *NAMES):
+            raise UserError(f"dataset.variant must be a, b, c or null (as the file shows), not {variant!r}")
         if path is None:
             raise UserError(
-                f"dataset.path must name the RML2016.10{variant} pickle (from deepsig.ai/datasets, unpacked)"
+                f"dataset.path must name the {NAMES.get(variant, 'RML2016')} pickle (from deepsig.ai/datasets, "
+                "unpacked)"
             )
         check_count("dataset.frames_per_cell", frames_per_cell)
         check_count("dataset.frame_length", frame_length)
-        cells = check_cells(load_arrays(Path(path)), path)
-        held = sorted({m for m, _ in cells})
-        if held != CLASSES[variant]:
-            raise UserError(
-                f"dataset.path: {path} holds the classes {', '.join(held)}; RML2016.10{variant} has "
-                f"{', '.join(CLASSES[variant])}"
-            )
-        warn(variant)
-        self.modulations = choose_modulations(modulations, held, path, DIGITAL)
+        check_facts(samples_per_symbol, None, snr_definition)
+        self._path = Path(path)
+        cells = self._open()
+        sizes = {cell: len(frames) for cell, frames in cells.items() if len(frames)}
+        name, definition, symbols = variant_of(variant, sizes, self._layout.length, self._path)
+        self.samples_per_symbol = agreed("samples_per_symbol", samples_per_symbol, symbols, name)
+        self.snr_definition = agreed("snr_definition", snr_definition, definition, name)
+        self.modulations = choose_modulations(modulations, sorted({m for m, _ in cells}), path, DIGITAL)
         self.snrs = choose_snrs(snrs, sorted({s for _, s in cells}), path)
-        iq, modulation, snr = [], [], []
-        for m, name in enumerate(self.modulations):
-            for s, db in enumerate(self.snrs):
-                frames = cells.pop((name, db), np.empty((0, 2, 0)))[:frames_per_cell]
-                if len(frames):
-                    check_finite(np.ascontiguousarray(frames), np.arange(len(frames)), f"{name} at {db:g} dB")
-                    iq.append(frames)
-                    modulation.append(np.full(len(frames), m))
-                    snr.append(np.full(len(frames), s))
-        if not iq:
+        self._names = [(m, s) for m in self.modulations for s in self.snrs if len(cells.get((m, s), ()))]
+        if not self._names:
             raise UserError(f"dataset.snrs: {path} holds no frame of the classes and SNRs that were asked for")
-        stored = iq[0].shape[2]
+        stored = self._layout.length
         if frame_length is not None and frame_length > stored:
             raise UserError(f"dataset.frame_length: {path} holds {stored} samples, so {frame_length} can't be had")
         self.frame_length = frame_length or stored
-        self.modulation_index = np.concatenate(modulation).astype(np.int64)
-        self.snr_index = np.concatenate(snr).astype(np.int64)
-        self._iq = np.concatenate(iq)[:, :, : self.frame_length]
-        self.origin = origin_of_copies(len(self._iq), lambda indices, samples: self._iq[indices, :, :samples])
+        self._cells: list[np.ndarray] | None = [cells[name] for name in self._names]
+        taken = np.asarray([min(len(cell), frames_per_cell or len(cell)) for cell in self._cells])
+        self._starts = np.concatenate([[0], np.cumsum(taken)])
+        self.modulation_index = np.repeat([self.modulations.index(m) for m, _ in self._names], taken)
+        self.snr_index = np.repeat([self.snrs.index(s) for _, s in self._names], taken)
+        few = sum(cell.nbytes for cell in self._cells) <= MOST_BYTES
+        self.origin = origin_of_copies(int(self._starts[-1]), self._look) if few else None
+        if self.snr_definition is None:
+            warn(NOT_KNOWN, name)
+        elif self.snr_definition == "radioml2016":
+            warn(DOUBLED, name)
+        if "AM-SSB" in self.modulations:
+            warn(NOISE, name)
+
+    def _open(self) -> dict[tuple[str, float], np.ndarray]:
+        """The frames of each cell as they are stored."""
+        cells, self._layout = check_cells(load_arrays(self._path), self._path)
+        return cells
+
+    def _stored(self, indices: np.ndarray, samples: int | None, check: bool) -> np.ndarray:
+        """The first samples of these frames, (n, samples, 2) float32."""
+        if self._cells is None:
+            cells = self._open()
+            self._cells = [cells[name] for name in self._names]
+        samples = min(samples or self.frame_length, self.frame_length)
+        frames = np.empty((len(indices), 2, samples), np.float32).transpose(0, 2, 1)
+        cell = np.searchsorted(self._starts, indices, side="right") - 1
+        order = np.argsort(cell, kind="stable")
+        first = np.flatnonzero(np.diff(cell[order], prepend=-1))
+        for here in np.split(order, first[1:]) if len(order) else ():
+            c = cell[here[0]]
+            rows = indices[here] - self._starts[c]
+            block = as_frames(select(self._cells[c], rows, self._layout, samples), self._layout)
+            if check:
+                name, db = self._names[c]
+                check_finite(block, rows, f"{name} at {db:g} dB in {self._path}")
+            frames[here] = block
+        return frames
+
+    def _look(self, indices: np.ndarray, samples: int | None) -> np.ndarray:
+        return self._stored(indices, samples, check=False)
 
     def read(self, indices: np.ndarray) -> torch.Tensor:
-        """Frames (n, 2, L) float32 at these positions of the label arrays."""
-        return torch.from_numpy(self._iq[np.asarray(indices)])
+        """Frames (n, 2, L) float32 at these positions of the label arrays.
+
+        Raises:
+            UserError: naming a frame that isn't finite.
+        """
+        frames = self._stored(np.asarray(indices), None, check=True)
+        return torch.from_numpy(frames.transpose(0, 2, 1))
+
+    def __getstate__(self) -> dict:
+        # A worker process opens the file by itself.
+        return {**self.__dict__, "_cells": None}
 
 
-def check_cells(content: object, path: str) -> dict[tuple[str, float], np.ndarray]:
-    """The pickle's content as {(modulation, SNR): float32 (n, 2, L)}.
+def agreed(key: str, given: float | str | None, told: float | str | None, name: str) -> float | str | None:
+    """What the variant tells, else what was given.
 
     Raises:
-        UserError: if it is anything else.
+        UserError: if both tell, differently.
     """
-    expected = "a dictionary {(modulation, snr): array (n, 2, 128)} as RML2016.10a and 10b are"
-    if not isinstance(content, dict) or not content:
-        raise UserError(f"dataset.path: {path} holds a {type(content).__name__}, not {expected}")
-    cells, length = {}, None
-    for key, frames in content.items():
-        if not (isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], str)):
-            raise UserError(f"dataset.path: {path} has an entry {str(key)[:60]!r}; it must be {expected}")
-        if not isinstance(frames, np.ndarray) or frames.ndim != 3 or frames.shape[1] != 2:
-            shape = getattr(frames, "shape", type(frames).__name__)
-            raise UserError(f"dataset.path: the frames of {key} in {path} are {shape}; they must be (n, 2, 128)")
-        length = frames.shape[2] if length is None else length
-        if frames.shape[2] != length or frames.dtype.kind != "f":
-            raise UserError(
-                f"dataset.path: the frames of {key} in {path} are {frames.dtype} of {frames.shape[2]} samples; "
-                f"all must be float32 of {length}"
-            )
-        cells[key[0], float(key[1])] = frames.astype(np.float32, copy=False)
-    return cells
+    if None not in (given, told) and given != told:
+        raise UserError(f"dataset.{key}: {name} has {told}, so {given} can't be right; set it to null")
+    return told if given is None else given
 
 
 @cache
-def warn(variant: str) -> None:
-    """Say once in a process what is wrong with this set."""
-    log.warning(CAVEAT, variant, " and its AM-SSB frames hold noise alone" if variant == "a" else "")
+def warn(sentence: str, name: str) -> None:
+    """Say once in a process what is wrong with a set."""
+    log.warning(sentence, name)

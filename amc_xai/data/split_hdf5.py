@@ -9,8 +9,9 @@ import torch
 from amc_xai.data.choice import check_count, check_facts, choose_modulations, choose_snrs
 from amc_xai.data.contracts import Origin
 from amc_xai.data.copies import MOST_BYTES, origin_of_copies
-from amc_xai.data.hdf5 import Hdf5Frames, frames_tensor
+from amc_xai.data.hdf5 import frames_array
 from amc_xai.data.split_files import find_cells
+from amc_xai.data.stored import StoredFrames, frames_tensor
 from amc_xai.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -51,14 +52,14 @@ class SplitHdf5:
         cells = find_cells(Path(path))
         self.modulations = choose_modulations(modulations, sorted({m for m, _ in cells}), path)
         self.snrs = choose_snrs(snrs, sorted({s for _, s in cells}), path)
-        self._files: list[Hdf5Frames] = []
+        self._files: list[StoredFrames] = []
         starts, modulation, snr = [0], [], []
         for m, name in enumerate(self.modulations):
             for s, db in enumerate(self.snrs):
                 if (name, db) not in cells:
                     continue
-                file = Hdf5Frames(cells[name, db])
-                frames = file.shape[0] if frames_per_cell is None else min(file.shape[0], frames_per_cell)
+                file = StoredFrames(frames_array(cells[name, db]))
+                frames = len(file) if frames_per_cell is None else min(len(file), frames_per_cell)
                 self._files.append(file)
                 starts.append(starts[-1] + frames)
                 modulation.append(np.full(frames, m))
@@ -78,7 +79,7 @@ class SplitHdf5:
             raise UserError(f"dataset.path: the samples a symbol of frames in {path} must be numbers from 1 on")
         self.modulation_index = np.concatenate(modulation).astype(np.int64)
         self.snr_index = np.concatenate(snr).astype(np.int64)
-        slow = [file.path for file in self._files if not file.mapped]
+        slow = [file.array.path for file in self._files if len(file) and not file.mapped]
         if slow:
             log.warning(
                 "%d of %d files are chunked or compressed (such as %s), so random reads from disk are slow; write "
@@ -91,16 +92,16 @@ class SplitHdf5:
         recording, start = self._by_frame("recording"), self._by_frame("start")
         if recording is not None and start is not None:
             return Origin(recording, start, self.frame_length)
-        if all(file.mapped for file in self._files) and sum(file.bytes for file in self._files) <= MOST_BYTES:
+        if all(file.mapped for file in self._files) and sum(f.array.bytes for f in self._files) <= MOST_BYTES:
             return origin_of_copies(int(self._starts[-1]), self._look)
         return None
 
     def _by_frame(self, name: str) -> np.ndarray | None:
         """What all files tell of each frame, (N,); None where one doesn't."""
-        if not all(name in file.by_frame for file in self._files):
+        if not all(name in file.array.by_frame for file in self._files):
             return None
         frames = np.diff(self._starts)
-        return np.concatenate([file.by_frame[name][:n] for file, n in zip(self._files, frames, strict=True)])
+        return np.concatenate([file.array.by_frame[name][:n] for file, n in zip(self._files, frames, strict=True)])
 
     def samples_per_symbol_of(self, indices: np.ndarray) -> torch.Tensor | None:
         """Samples a symbol (n,) float32 of these frames; None where all have ``samples_per_symbol``."""
@@ -113,15 +114,16 @@ class SplitHdf5:
         block = np.zeros((len(indices), min(samples, self.frame_length), 2), np.float32)
         for c in np.unique(cell):
             here = np.flatnonzero(cell == c)
-            block[here] = self._files[c].rows()[indices[here] - self._starts[c], : block.shape[1]]
+            block[here] = self._files[c].look(indices[here] - self._starts[c], block.shape[1])
         return block
 
     def _fact(self, name: str, given: float | str | None) -> float | str | None:
         """What the files say, else what was given; neither the files nor the two may contradict each other."""
         told: dict[float | str, Path] = {}
         for file in self._files:
-            if name in file.attributes:
-                told.setdefault(plain(file.attributes[name], name, file.path), file.path)
+            if name in file.array.attributes:
+                path = file.array.path
+                told.setdefault(plain(file.array.attributes[name], name, path), path)
         if len(told) > 1:
             (one, first), (other, second) = list(told.items())[:2]
             raise UserError(f"dataset.path: {first} says {name} {one}, but {second} says {other}")
@@ -163,7 +165,7 @@ def plain(value: object, name: str, path: Path) -> float | str:
     return found
 
 
-def common_length(files: list[Hdf5Frames], wanted: int | None) -> int:
+def common_length(files: list[StoredFrames], wanted: int | None) -> int:
     """The frame length: as wanted, or the one that all files share.
 
     Raises:
@@ -171,7 +173,7 @@ def common_length(files: list[Hdf5Frames], wanted: int | None) -> int:
     """
     lengths: dict[int, Path] = {}
     for file in files:
-        lengths.setdefault(file.shape[1], file.path)
+        lengths.setdefault(file.length, file.array.path)
     shortest = min(lengths)
     if wanted is not None and wanted > shortest:
         raise UserError(

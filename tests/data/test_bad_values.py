@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from amc_xai.data import Images, RadioML2016, RadioML2018, Recordings, SplitHdf5, Synthetic, stratified_split
+from amc_xai.data import (
+    Arrays,
+    Images,
+    RadioML2016,
+    RadioML2018,
+    Recordings,
+    SplitHdf5,
+    Synthetic,
+    stratified_split,
+)
 from amc_xai.data.residency import resident
 from amc_xai.data.split_files import write_cell
 from amc_xai.errors import UserError
@@ -22,6 +31,10 @@ WRONG = {
     "bands": ["abc", 1, None],
     "snr_step": ["abc", 0, True],
     "squelch": ["abc", -1, float("nan")],
+    "classes": [3, "abc", [3], [None]],
+    "x": [3, None, "absent"],
+    "y": [3, "absent"],
+    "snr": [True, "absent", float("nan"), 1e9],
     "hop": ["abc", 1.5, 0],
     "labels": ["nowhere.csv", 3],
     "seed": ["abc", None, 1.5, True],
@@ -41,6 +54,7 @@ def sources(tmp_path, brought, pictures):
         SplitHdf5: {"path": tmp_path / "store"},
         RadioML2018: {"path": brought / "gold.hdf5"},
         RadioML2016: {"path": brought / "a.pkl"},
+        Arrays: {"path": brought / "arrays.npz"},
         Recordings: {"path": brought / "recordings", "sample_rate": 1e6, "frame_length": 64},
         Images: {"path": pictures, "channels": ["trajectory"]},
     }

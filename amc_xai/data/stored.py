@@ -1,0 +1,185 @@
+"""Frames in one array of a file: mapped in place where the file allows it, through a library where not."""
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from amc_xai.data.layout import as_frames, layout_of, select
+from amc_xai.errors import UserError
+
+BYTES_A_FRAME = 64  # of labels, places and what is made of them
+
+
+@dataclass
+class StoredArray:
+    """An array in a file, of which nothing is read before it is asked for.
+
+    ``offset`` is where its bytes lie in a row, ``order`` in which order ("C", or "F": first axis fastest); None =
+    compressed, chunked or converted, and ``opened`` gives the array instead. ``name`` is its name in sentences,
+    ``attributes`` and ``by_frame`` what the file tells beside it, of all frames and of each.
+
+    A map stands between no library call, no lock and the page cache, and a worker process may inherit it.
+    """
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    offset: int | None
+    opened: Callable[[], Any]
+    order: str = "C"
+    attributes: dict[str, Any] = field(default_factory=dict)
+    by_frame: dict[str, np.ndarray] = field(default_factory=dict)
+    _rows: Any = None
+
+    def __post_init__(self) -> None:
+        if self.offset is not None and self.offset + self.bytes > self.path.stat().st_size:
+            raise UserError(
+                f"dataset.path: {self.path} is cut short: it ends within {self.name}; copy or download it again"
+            )
+
+    @property
+    def mapped(self) -> bool:
+        """Whether it is read in place. An array without entries can't be, and needn't."""
+        return self.offset is not None and self.bytes > 0
+
+    @property
+    def bytes(self) -> int:
+        """What it takes."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def rows(self) -> Any:
+        """The map, or what the library opens; on first use, and anew in each process."""
+        if self._rows is None:
+            if self.mapped:
+                self._rows = np.memmap(self.path, self.dtype, "r", self.offset, self.shape, self.order)
+            else:
+                self._rows = self.opened()
+        return self._rows
+
+    def take(self, index: Any) -> np.ndarray:
+        """These rows (a slice, or positions), in the order asked for.
+
+        Raises:
+            UserError: if the file turns out to be damaged there.
+        """
+        return self._reading(lambda rows: rows[index])
+
+    def _reading(self, read: Callable[[Any], np.ndarray]) -> np.ndarray:
+        try:
+            return np.asarray(read(self.rows()))
+        except UserError:
+            raise
+        # HDF5 fails in any of these ways on a damaged chunk, or one that was packed by a filter it lacks.
+        except (OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError) as error:
+            said = one_line(error)
+            raise UserError(f"dataset.path: {self.name} of {self.path} can't be read ({said})") from error
+
+    def __getstate__(self) -> dict:
+        # Handles and maps don't travel to a worker process: it opens its own.
+        return {**self.__dict__, "_rows": None}
+
+
+class StoredFrames:
+    """The frames of an array in one of the layouts that people have (`layout.SHAPES`).
+
+    Raises:
+        UserError: if it has another shape, or isn't real or complex numbers.
+    """
+
+    def __init__(self, array: StoredArray):
+        self.array = array
+        self.layout = layout_of(array.shape, array.dtype, f"{array.name} of {array.path}")
+        self.length = self.layout.length
+        # A file without a byte of data may claim any number of frames.
+        if len(self) * BYTES_A_FRAME > most_bytes():
+            raise UserError(
+                f"dataset.path: {array.name} of {array.path} claims {len(self)} frames, whose labels alone would "
+                "fill the memory"
+            )
+
+    def __len__(self) -> int:
+        return self.layout.frames
+
+    @property
+    def mapped(self) -> bool:
+        """Whether they are read in place."""
+        return self.array.mapped
+
+    def look(self, index: np.ndarray, length: int | None = None) -> np.ndarray:
+        """The first ``length`` samples of these frames, (n, length, 2) float32, in the order asked for."""
+        index = np.asarray(index)
+        if length is not None:
+            length = min(length, self.length)
+        if self.array.mapped or isinstance(self.array.rows(), np.ndarray):
+            block = self.array._reading(lambda rows: select(rows, index, self.layout, length))
+        elif not len(index):
+            return np.empty((0, length or self.length, 2), np.float32)
+        else:
+            # HDF5 takes ascending rows without repetition.
+            ascending, place = np.unique(index, return_inverse=True)
+            block = self.array._reading(lambda rows: select(rows, ascending, self.layout, length))[place]
+        return as_frames(block, self.layout)
+
+    def read(self, index: np.ndarray, length: int | None = None) -> np.ndarray:
+        """As :meth:`look`.
+
+        Raises:
+            UserError: naming the row of a frame that isn't finite.
+        """
+        block = self.look(index, length)
+        check_finite(block, index, str(self.array.path))
+        return block
+
+
+def check_finite(block: np.ndarray, index: np.ndarray, where: str) -> None:
+    """Raise UserError naming the first of these frames (n, ...) that holds NaN or infinity."""
+    flat = block.ravel(order="K")
+    # One pass at memory speed: any NaN or infinity makes the sum of squares one. Huge values may too.
+    with np.errstate(all="ignore"):
+        if np.isfinite(np.dot(flat, flat)):
+            return
+    bad = ~np.isfinite(block).all(axis=tuple(range(1, block.ndim)))
+    if bad.any():
+        raise UserError(
+            f"dataset.path: frame {index[np.argmax(bad)]} of {where} holds NaN or infinite samples "
+            f"({int(bad.sum())} such frames in this batch); task=inspect lists them all"
+        )
+
+
+def frames_tensor(block: np.ndarray) -> torch.Tensor:
+    """Stored frames (n, L, 2) as a view (n, 2, L): turning them in memory takes as long as reading them."""
+    return torch.from_numpy(block).transpose(1, 2)
+
+
+def one_line(error: BaseException, most: int = 120) -> str:
+    """What an error of another library says, short enough for a sentence."""
+    return printable(" ".join(str(error).split()) or type(error).__name__, most)
+
+
+def printable(text: str, most: int) -> str:
+    """Text from a file, fit for a sentence on a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text[:most])
+
+
+def most_bytes() -> float:
+    """Half of this machine's memory, whatever is in use now; no bound where the system doesn't say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
+    except (AttributeError, ValueError, OSError):
+        return math.inf
+
+
+def refuse_too_large(path: Path, size: int) -> None:
+    """Raise UserError if an array that has to be loaded whole leaves too little memory."""
+    if size > most_bytes():
+        raise UserError(
+            f"dataset.path: an array of {path} takes {size / 1e9:.1f} GB and can't be read in place; write it "
+            "once uncompressed (np.savez, np.save, or HDF5 without chunks)"
+        )
