@@ -109,19 +109,19 @@ def find_limits(settings: Settings, progress: Progress = lambda items, text, don
     return rows
 
 
-def excess(settings: Settings, place: int) -> float:
+def excess(settings: Settings, place: int, highest_db: float = HIGHEST_DB) -> float:
     """By which factor the Es/N0 of the SNR in this place exceeds the highest that is worked out; 1 at least."""
-    return max(1.0, 10 ** ((settings.es_n0_db(settings.snrs[place])[-1] - HIGHEST_DB) / 10))
+    return max(1.0, 10 ** ((settings.es_n0_db(settings.snrs[place])[-1] - highest_db) / 10))
 
 
-def grid_of(settings: Settings, place: int) -> np.ndarray:
+def grid_of(settings: Settings, place: int, highest_db: float = HIGHEST_DB) -> np.ndarray:
     """Es/N0 (C, S) as ratios, of each class that is judged at each SNR, to judge frames at the SNR in this place.
 
-    Where that lies above ``HIGHEST_DB``, frames and grid are moved down together.
+    Where that lies above ``highest_db``, frames and grid are moved down together.
     """
     ratios = [[settings.model.es_n0(snr, name) for snr in settings.snrs] for name in settings.judged]
     # To a millionth of a dB: grids that were moved down onto each other then share their tables.
-    return 10 ** (np.round(10 * np.log10(np.array(ratios) / excess(settings, place)), 6) / 10)
+    return 10 ** (np.round(10 * np.log10(np.array(ratios) / excess(settings, place, highest_db)), 6) / 10)
 
 
 def data_aided_bounds(settings: Settings) -> np.ndarray:
@@ -134,14 +134,14 @@ def data_aided_bounds(settings: Settings) -> np.ndarray:
     return np.array(bounds).mean(1)
 
 
-def draw_frames(settings: Settings, place: int) -> Observation:
+def draw_frames(settings: Settings, place: int, highest_db: float = HIGHEST_DB) -> Observation:
     """Frames of all classes that are judged, at the SNR in this place; noise is the same for all of them.
 
     All classes at once: many short calls would cost more than the arithmetic.
     """
     model, snr, drawn = settings.model, settings.snrs[place], []
     for name in settings.judged:
-        noise = excess(settings, place) / model.es_n0(snr, name)
+        noise = excess(settings, place, highest_db) / model.es_n0(snr, name)
         cell = draw_cell(settings, name, snr, noise, constellation(name))
         drawn.append(cell.scaled(model.amplitude(name)))
     return Observation(*(torch.cat(parts) for parts in zip(*drawn, strict=True)))

@@ -27,6 +27,10 @@ from amc_xai.limits.gain import at_unit_gain, first_guess, kurtosis, tabulated_g
 from amc_xai.limits.observation import Observation
 from amc_xai.signal.constellations import constellation
 
+# The harmonics of an average over the phase grow with the root of Es/N0, and their rounding with them. Above, all
+# classes are told apart without error: there is nothing to lose by working it out here.
+HIGHEST_DB = 35.0
+
 
 @dataclass(frozen=True)
 class ReachableRow:
@@ -59,7 +63,7 @@ def find_reachable(
     label = torch.arange(len(names)).repeat_interleave(settings.frames_per_cell)
     rows = []
     for s, snr in enumerate(progress(snrs, "with the carrier unknown", 0, len(snrs))):
-        still, ratios = draw_frames(settings, s), grid_of(settings, s)
+        still, ratios = draw_frames(settings, s, HIGHEST_DB), grid_of(settings, s, HIGHEST_DB)
         turned = with_carrier(still, prior, np.random.default_rng([settings.seed, round((snr + 1000) * 1000)]))
         how = (model.samples, prior, settings.gain, amplitudes)
         posterior = carrier_free_log_likelihood(turned, names, ratios, *how)

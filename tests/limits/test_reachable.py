@@ -112,3 +112,13 @@ def test_scale_of_the_frame_is_no_evidence_when_the_gain_is_unknown():
     assert torch.equal(both, torch.isfinite(moved))
     # The same for every hypothesis, so that no decision changes: -2 L log 3.
     np.testing.assert_allclose(difference[both], -2 * 512 * math.log(3), rtol=0, atol=0.02)
+
+
+def test_at_the_highest_labels_nothing_is_lost_to_rounding():
+    """69 dB of Es/N0: the carrier is told so closely that not knowing it costs nothing."""
+    model = FrameModel(128, 1024, snr_definition="radioml2018")
+    settings = Settings(
+        ("unipolar 8ASK", "32QAM", "64QAM", "256QAM", "128APSK", "OQPSK"), (26.0, 28.0, 30.0), model, 3
+    )
+    for row in find_reachable(settings, CarrierPrior(offset_std=2.8e-4)):
+        assert row.modulation_right == row.joint_right == row.frames
