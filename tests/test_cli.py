@@ -30,7 +30,7 @@ def test_training_leaves_every_file_of_the_schema(trained):
         ".hydra/config.yaml",
         "figures/accuracy_by_snr.png",
         "figures/training_curves.png",
-        "figures/pis_by_fraction.png",
+        "figures/pis_drops.png",
     } <= left
     assert not [name for name in left if "partial" in name]
     metrics = json.loads((trained / "metrics.json").read_text())

@@ -13,6 +13,7 @@ from amc_xai.signal import Channel, Frames, draw_fresh, draw_seeded, synthesise
 from amc_xai.signal.classes import DIGITAL_17, MODULATIONS
 from amc_xai.signal.draws import SAMPLES, seeded_uniform
 from amc_xai.signal.oversampling import block_size, symbol_counts
+from amc_xai.signal.parameters import FrameParameters, frame_parameters
 from amc_xai.signal.snr import HIGHEST_ES_N0_DB, LOWEST_ES_N0_DB, class_power, decibels_a_label
 
 NAMED_SETS = {"digital": DIGITAL_17, "all": MODULATIONS}
@@ -135,6 +136,14 @@ class Synthetic:
         step = torch.cat([frames.samples_per_symbol for frames in made])
         instants = first[:, None] + torch.arange(count) * step[:, None]
         return instants.masked_fill(instants >= length, math.nan)
+
+    def parameters_of(self, indices: np.ndarray) -> FrameParameters:
+        """Pulse, timing and carrier that each of these frames drew; all must be of one length."""
+        indices = np.asarray(indices)
+        modulation, snr = self.modulation_index[indices], np.asarray(self.snrs)[self.snr_index[indices]]
+        length = self._length_of(indices)
+        draws = draw_seeded(self.seed, modulation, snr, self._number[indices], *self._shape(length))
+        return frame_parameters(draws, self._shape(length)[2], self.channel, length)
 
     def _in_chunks(self, indices: np.ndarray):
         return (self._make(indices[k : k + CHUNK]) for k in range(0, len(indices), CHUNK))

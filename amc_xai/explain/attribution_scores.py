@@ -1,7 +1,7 @@
 """The table of how faithful each method's maps are, beside orders that know nothing of the trained network."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -20,17 +20,23 @@ from amc_xai.explain.faithfulness import (
     mean_interval,
     sensitivity,
 )
+from amc_xai.explain.removal import Remove, emptied
 
 log = logging.getLogger(__name__)
 Maps = dict[tuple[str, str], torch.Tensor]
+Drawn = dict[str, Curves]  # by operator
 METRICS = ("infidelity", "sensitivity")
 
 
 class Subject(NamedTuple):
-    """The frames that are explained: ``x`` as the network sees them and, per task, the class ``target`` (N,)."""
+    """The frames that are explained: ``x`` as the network sees them and, per task, the class ``target`` (N,).
+
+    ``removals`` are the ways in which curves take pixels away, by the operator's name.
+    """
 
     x: torch.Tensor
     target: dict[str, torch.Tensor]
+    removals: dict[str, Remove] = {"zero": emptied}  # noqa: RUF012 (never written to)
 
     def parts(self, task: str, size: int) -> Iterable[tuple[slice, torch.Tensor, torch.Tensor]]:
         """Yield (place, frames, targets), ``size`` frames at a time."""
@@ -40,7 +46,8 @@ class Subject(NamedTuple):
 
     def head(self, frames: int) -> "Subject":
         """The first ``frames`` of them."""
-        return Subject(self.x[:frames], {task: target[:frames] for task, target in self.target.items()})
+        target = {task: target[:frames] for task, target in self.target.items()}
+        return Subject(self.x[:frames], target, self.removals)
 
 
 def maps_of(method: Method, network: nn.Module, subject: Subject, task: str, batch_size: int) -> torch.Tensor:
@@ -51,17 +58,34 @@ def maps_of(method: Method, network: nn.Module, subject: Subject, task: str, bat
 
 def curves_of(
     network: nn.Module, subject: Subject, scores: torch.Tensor, task: str, plan: AttributionPlan, seed: int
-) -> Curves:
-    """Deletion and insertion of all frames."""
-    generator = torch.Generator().manual_seed(seed)
-    found = [
-        curves(network, x, scores[place], target, task, plan.curve_steps, generator)
-        for place, x, target in subject.parts(task, plan.batch_size)
-    ]
-    return Curves(*(np.concatenate(column) for column in zip(*found, strict=True)))
+) -> Drawn:
+    """Deletion and insertion of all frames, by each operator; the order in which pixels go is the same."""
+    drawn = {}
+    for name, remove in subject.removals.items():
+        generator = torch.Generator().manual_seed(seed)
+        found = [
+            curves(
+                network, x, scores[place], target, task, plan.curve_steps, generator,
+                lambda x, keep, place=place, remove=remove: remove(x, keep, place),
+            )
+            for place, x, target in subject.parts(task, plan.batch_size)
+        ]  # fmt: skip
+        drawn[name] = Curves(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    return drawn
 
 
-def row_of(method: str, kind: str, judge: str, task: str, found: Curves, seed: int) -> dict:
+def averaged(draw: Callable[[int], Drawn], times: int) -> Drawn:
+    """The mean of several draws, by operator."""
+    drawn = [draw(k) for k in range(times)]
+    return {name: average(lambda k, name=name: drawn[k][name], times) for name in drawn[0]}
+
+
+def rows_of(method: str, kind: str, judge: str, task: str, drawn: Drawn, seed: int) -> list[dict]:
+    """The rows of ``attribution.csv``, one for each operator, from the curves of N frames."""
+    return [row_of(method, kind, judge, task, name, found, seed) for name, found in drawn.items()]
+
+
+def row_of(method: str, kind: str, judge: str, task: str, operator: str, found: Curves, seed: int) -> dict:
     """One row of ``attribution.csv`` from the curves of N frames."""
     areas = found.areas()
     numbers: dict[str, float] = {}
@@ -72,6 +96,7 @@ def row_of(method: str, kind: str, judge: str, task: str, found: Curves, seed: i
         "kind": kind,
         "network": judge,
         "task": task,
+        "operator": operator,
         "frames": len(found.share),
         **numbers,
         **dict.fromkeys((f"{name}{end}" for name in METRICS for end in ("", "_low", "_high")), float("nan")),
@@ -89,12 +114,13 @@ def with_interval(name: str, values: np.ndarray, seed: int) -> dict[str, float]:
 
 def method_scores(
     network: nn.Module, subject: Subject, name: str, method: Method, task: str, plan: AttributionPlan, seed: int
-) -> tuple[dict, torch.Tensor, Curves]:
-    """A method's row, maps (N, ...) and curves for one task."""
+) -> tuple[list[dict], torch.Tensor, Drawn]:
+    """A method's rows (one for each operator), maps (N, ...) and curves for one task."""
     maps = maps_of(method, network, subject, task, plan.batch_size)
     found = curves_of(network, subject, maps, task, plan, seed)
-    row = row_of(name, "method", "trained", task, found, seed)
-    row["empty_maps"] = int((maps.flatten(1).abs().amax(1) == 0).sum())
+    rows = rows_of(name, "method", "trained", task, found, seed)
+    # What follows belongs to the map alone, whatever the curves put in a pixel's place.
+    row: dict = {"empty_maps": int((maps.flatten(1).abs().amax(1) == 0).sum())}
     if row["empty_maps"]:
         log.info(
             "%s, %s: %d of %d maps are empty: nothing speaks for the class",
@@ -115,7 +141,7 @@ def method_scores(
         if missed:
             # The median: where the logit hardly differs from the empty image's, any share of it is huge.
             row["completeness_error"] = float(np.median(np.concatenate(missed)))
-    return row, maps, found
+    return [one | row for one in rows], maps, found
 
 
 def control_rows(
@@ -126,28 +152,28 @@ def control_rows(
     task: str,
     plan: AttributionPlan,
     seed: int,
-) -> tuple[list[dict], dict[str, Curves]]:
+) -> tuple[list[dict], dict[str, Drawn]]:
     """Rows and curves of what a method has to beat.
 
     ``random`` (the mean of ``plan.random_orders`` orders), ``brightest`` first, and ``<method>_untrained``: the
     maps of a network that has learned nothing, judged by the one that has.
     """
-    found: dict[str, Curves] = {}
+    found: dict[str, Drawn] = {}
     for name, scores in control_scores(subject.x).items():
         times = plan.random_orders if name == "random" else 1
-        found[name] = average(
+        found[name] = averaged(
             lambda i, scores=scores: curves_of(network, subject, scores, task, plan, seed + i), times
         )
     for name, method in methods.items():
         scores = maps_of(method, untrained, subject, task, plan.batch_size)
         found[f"{name}_untrained"] = curves_of(network, subject, scores, task, plan, seed)
-    rows = [row_of(name, "control", "trained", task, these, seed) for name, these in found.items()]
+    rows = [row for n, these in found.items() for row in rows_of(n, "control", "trained", task, these, seed)]
     return rows, found
 
 
 def robust_rows(
     robust: nn.Module, subject: Subject, maps: Maps, plan: AttributionPlan, seed: int
-) -> tuple[list[dict], dict[tuple[str, str], Curves]]:
+) -> tuple[list[dict], dict[tuple[str, str], Drawn]]:
     """The same maps and controls, judged by a copy of the network that knows masked images.
 
     Zheng et al., "F-Fidelity: a robust framework for faithfulness evaluation of explainable AI" (2024): the
@@ -158,10 +184,10 @@ def robust_rows(
         scored = {name: scores for (name, of), scores in maps.items() if of == task}
         for name, scores in {**scored, **control_scores(subject.x)}.items():
             times = plan.random_orders if name == "random" else 1
-            these = average(
+            these = averaged(
                 lambda i, scores=scores, task=task: curves_of(robust, subject, scores, task, plan, seed + i), times
             )
             kind = "method" if name in scored else "control"
-            rows.append(row_of(name, kind, "robust", task, these, seed))
+            rows += rows_of(name, kind, "robust", task, these, seed)
             found[name, task] = these
     return rows, found

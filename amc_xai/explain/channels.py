@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from amc_xai.errors import UserError
-from amc_xai.explain.control import named_answers
+from amc_xai.explain.asking import named_answers
 from amc_xai.explain.paired import RESAMPLES, false_discovery, mean_difference
 from amc_xai.explain.perturbed import TASKS
 from amc_xai.explain.streams import Streams

@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from amc_xai.explain.asking import Asker
 from amc_xai.explain.perturbing import Perturbed
 from amc_xai.explain.streams import Streams
 from amc_xai.perturbation.masks import rank_pixels
@@ -12,13 +13,6 @@ from amc_xai.perturbation.matched import RandomMatched
 from amc_xai.perturbation.refill import without_symbols
 from amc_xai.perturbation.symbol_players import symbols_of
 from amc_xai.perturbation.view import View
-
-
-@torch.inference_mode()
-def named_answers(network: nn.Module, image: torch.Tensor) -> torch.Tensor:
-    """Return the classes that the network names, int16 (2, B): modulation and SNR."""
-    prediction = network(image)
-    return torch.stack([prediction.modulation.argmax(1), prediction.snr.argmax(1)]).to(torch.int16)
 
 
 class Control:
@@ -38,8 +32,8 @@ class Control:
         self._rankings: dict = {}
         self._known: dict = {}
 
-    def answers(self, network: nn.Module, view: View, found: Perturbed, repeat: int) -> torch.Tensor:
-        """Return the answers int16 (2, B) under the control of what was taken, draw ``repeat``."""
+    def answers(self, ask: Asker, view: View, found: Perturbed, repeat: int) -> torch.Tensor:
+        """Return what `Asker` gives, (4, B), under the control of what was taken, draw ``repeat``."""
         if view.image is not self._of:
             self._of, self._rankings, self._known = view.image, {}, {}
         setting, channel = found.setting, found.setting.channel
@@ -47,7 +41,7 @@ class Control:
             draws = self._streams("control", *setting, repeat)
             matched = replace(view, reference_mask=found.taken)
             twin = RandomMatched().mask(matched, channel, setting.fraction, draws)
-            return self._answer(network, view, twin, found, repeat)
+            return self._answer(ask, view, twin, found, repeat)
         if found.operator is None:
             count, allowed = found.taken.sum(1), symbols_of(view).known
         else:
@@ -62,17 +56,15 @@ class Control:
             self._rankings[channel, repeat] = rank_pixels(None, allowed, draws)
         twin = self._rankings[channel, repeat].mask(count)
         twin = twin if found.operator is None else view.place(channel, twin)
-        answers = self._answer(network, view, twin, found, repeat)
+        answers = self._answer(ask, view, twin, found, repeat)
         alike.append((count, answers))
         return answers
 
-    def _answer(
-        self, network: nn.Module, view: View, taken: torch.Tensor, found: Perturbed, repeat: int
-    ) -> torch.Tensor:
+    def _answer(self, ask: Asker, view: View, taken: torch.Tensor, found: Perturbed, repeat: int) -> torch.Tensor:
         draws = self._streams("control operator", *found.setting, repeat)
         with torch.inference_mode():
             if found.operator is None:
                 seen = without_symbols(view, taken, self._representation, draws)
             else:
                 seen = view.seen(found.operator(view, taken, self._representation, draws))
-            return named_answers(network, seen)
+            return ask(seen)

@@ -13,6 +13,7 @@ from torch import nn
 
 from amc_xai.explain.attribution.method import Method, TaskOutput, attribute_input, seeded
 from amc_xai.explain.paired import tango
+from amc_xai.explain.removal import kept, units
 from amc_xai.perturbation.masks import rank_pixels
 
 
@@ -44,22 +45,9 @@ class Curves(NamedTuple):
         return {"deletion_auc": deletion, "insertion_auc": insertion, "difference": insertion - deletion}
 
 
-def units(x: torch.Tensor) -> torch.Tensor:
-    """What can be removed, bool (B, P): lit pixels of images (P = C * H * W), all instants of sequences (L)."""
-    if x.ndim == 4:
-        return (x > 0).flatten(1)
-    return torch.ones(x.shape[0], x.shape[2], dtype=torch.bool, device=x.device)
-
-
 def unit_scores(scores: torch.Tensor) -> torch.Tensor:
     """A map as one number for each of `units`: (B, P). An instant of a sequence has the sum over its channels."""
     return scores.flatten(1) if scores.ndim == 4 else scores.sum(1)
-
-
-def kept(x: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    """``x`` with zeros where ``keep``, bool (B, P), is false."""
-    keep = keep.view(x.shape) if x.ndim == 4 else keep[:, None]
-    return x * keep
 
 
 @torch.no_grad()
@@ -71,11 +59,13 @@ def curves(
     task: str,
     steps: int,
     generator: torch.Generator,
+    remove: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = kept,
 ) -> Curves:
     """Remove, and insert, the lit pixels of ``x`` in the order of ``scores`` (same shape), highest first.
 
     After step j of ``steps`` the nearest whole number to j / steps of each image's lit pixels has gone or come
-    (a half goes up). The probability is the softmax of the logits of ``task`` at ``target`` (B,).
+    (a half goes up). The probability is the softmax of the logits of ``task`` at ``target`` (B,). ``remove`` gives
+    ``x`` without what isn't kept, bool (B, P).
     """
     network.eval()
     output = TaskOutput(network, task)
@@ -85,7 +75,7 @@ def curves(
         # Whole numbers throughout: (2 j n + steps) // (2 steps) rounds j n / steps, a half up.
         count = (2 * step * ranking.size + steps) // (2 * steps)
         first = ranking.mask(count)
-        both = torch.cat([kept(x, ~first), kept(x, first)])
+        both = torch.cat([remove(x, ~first), remove(x, first)])
         probability = output(both).softmax(-1).gather(1, target.repeat(2)[:, None]).squeeze(1)
         without, alone = probability.cpu().double().numpy().reshape(2, -1)
         deletion.append(without)

@@ -39,6 +39,8 @@ class PerturbedPredictions:
             the draws): its lit pixels, all its pixels, its summed intensity, its drawn points inside the image
             (NaN where the link from points to pixels is unknown). A frame with nothing to mask has the share 0.
         controls: as ``answers``, under the control's masks; empty where there was no control.
+        clean_margins, margins, control_margins: as the answers, float (N,) or (R, N), how far the class that is
+            named without a perturbation is ahead of its runner-up, in nats; empty where nobody asked.
     """
 
     labels: Answers
@@ -46,6 +48,9 @@ class PerturbedPredictions:
     answers: Mapping[Setting, Answers]
     shares: Mapping[Setting, Answers]
     controls: Mapping[Setting, Answers] = field(default_factory=dict)
+    clean_margins: Answers = field(default_factory=dict)
+    margins: Mapping[Setting, Answers] = field(default_factory=dict)
+    control_margins: Mapping[Setting, Answers] = field(default_factory=dict)
 
     @property
     def repeats(self) -> int:

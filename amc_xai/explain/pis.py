@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from amc_xai.errors import UserError
-from amc_xai.explain.control import Control, named_answers
+from amc_xai.explain.asking import Asker, split_answers
+from amc_xai.explain.control import Control
 from amc_xai.explain.paired import RESAMPLES
 from amc_xai.explain.perturbed import PerturbedPredictions, Setting, score_rows
 from amc_xai.explain.perturbing import Perturber
@@ -100,15 +101,16 @@ def perturbation_scores(
     # Only the scoring runs without gradients: whoever yields the frames may need them (attribution maps).
     for view, modulation, snr in frames:
         kept.labels.append(torch.stack([modulation, snr]).cpu())
-        answers = {("clean",): [named_answers(network, view.whole)]}
+        ask = Asker(network, view.whole)
+        answers = {("clean",): [ask.clean]}
         measured = BatchShares(view)
         for found in perturbed(view):
             draws = answers.setdefault(("masked", found.setting), [])
-            draws.append(named_answers(network, found.seen))
+            draws.append(ask(found.seen))
             measured.add(found.setting, found.taken)
             if beside is not None:
                 answers.setdefault(("control", found.setting), []).append(
-                    beside.answers(network, view, found, len(draws) - 1)
+                    beside.answers(ask, view, found, len(draws) - 1)
                 )
         perturbed.check()  # after the first batch, not after the last
         kept.add(answers)
@@ -133,7 +135,7 @@ class _Kept:
         self._answers: defaultdict[tuple, list[np.ndarray]] = defaultdict(list)
 
     def add(self, answers: Mapping[tuple, list[torch.Tensor]]) -> None:
-        """Keep the answers (2, B) of each draw, by what they answer to."""
+        """Keep the answers (4, B) of each draw, by what they answer to."""
         flat = torch.stack([draw for draws in answers.values() for draw in draws]).cpu().numpy()
         for (key, draws), stop in zip(answers.items(), np.cumsum([len(d) for d in answers.values()]), strict=True):
             self._answers[key].append(flat[stop - len(draws) : stop])
@@ -142,23 +144,24 @@ class _Kept:
         labels = torch.cat(self.labels, 1).numpy()
         joined = {key: np.concatenate(parts, axis=2) for key, parts in self._answers.items()}
 
-        def by_setting(kind: str) -> dict[Setting, dict[str, np.ndarray]]:
-            return {
-                key[1]: {"modulation": draws[:, 0], "snr": draws[:, 1]}
-                for key, draws in joined.items()
-                if key[0] == kind
-            }
+        found = {key: split_answers(draws) for key, draws in joined.items()}
 
-        clean = joined[("clean",)][0]
+        def by_setting(kind: str, part: int) -> dict[Setting, dict[str, np.ndarray]]:
+            return {key[1]: draws[part] for key, draws in found.items() if key[0] == kind}
+
+        clean, lead = ({task: draws[0] for task, draws in part.items()} for part in found[("clean",)])
         return PerturbedPredictions(
             {"modulation": labels[0], "snr": labels[1]},
-            {"modulation": clean[0], "snr": clean[1]},
-            by_setting("masked"),
+            clean,
+            by_setting("masked", 0),
             {
                 s: {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
                 for s, parts in shares.items()
             },
-            by_setting("control"),
+            by_setting("control", 0),
+            lead,
+            by_setting("masked", 1),
+            by_setting("control", 1),
         )
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from amc_xai.explain.faithfulness import kept, units
+from amc_xai.explain.removal import kept, units
 
 
 class RandomlyMasked(nn.Module):

@@ -1,4 +1,4 @@
-"""Where in the plane to mask: the lit pixels nearest to a radius, to an angle, or to the constellation points.
+"""Where in the plane to mask: the lit pixels nearest to a ring, to an angle, or to the constellation points.
 
 A band is as wide as the fraction asks for: the pixels are ranked by their distance to its middle, so that the
 number masked is exact, and a wider band holds the narrower ones.
@@ -22,17 +22,27 @@ SYNCHRONISED = ("symbols", "recovered", "recovered_8", "recovered_16")
 
 @dataclass(frozen=True)
 class Annulus:
-    """The lit pixels nearest to the circle of ``radius``, in half widths. Applies to every channel."""
+    """A ring of lit pixels, told by the share of them that lies inside it: 0 the innermost, 1 the outermost.
 
-    radius: float
+    A share and not a radius: where the picture is mostly dark, rings of several radii are one set of lit pixels.
+    The ring of ``fraction`` f holds the pixels between the shares ``within`` (1 - f) and that plus f, so that two
+    rings differ at every fraction below 1. Pixels of one radius tie. Applies to every channel.
+    """
+
+    within: float
 
     def rank(self, view: View, channel: str, generator: torch.Generator) -> Ranking:
-        """Return the lit pixels of ``channel``, those nearest to the circle first."""
-        x, y = _plane(view)
-        return _nearest((torch.hypot(x, y) - self.radius).abs(), view, channel, generator)
+        """Return the lit pixels of ``channel``, those nearest to the ring first."""
+        inside = _share_inside(view, channel)
+        distance = torch.where(
+            inside < self.within,
+            (self.within - inside) / max(self.within, 1e-9),
+            (inside - self.within) / max(1 - self.within, 1e-9),
+        )
+        return rank_pixels(distance, view.support(channel), generator)
 
     def mask(self, view: View, channel: str, fraction: float, generator: torch.Generator) -> torch.Tensor:
-        """Return bool (B, C, H, W), true on the ``fraction`` of the lit pixels nearest to the circle."""
+        """Return bool (B, C, H, W), true on the ``fraction`` of the lit pixels nearest to the ring."""
         return view.place(channel, self.rank(view, channel, generator).cut(fraction))
 
 
@@ -88,14 +98,14 @@ class Cluster:
         return view.place(channel, self.rank(view, channel, generator).cut(fraction))
 
 
-def annuli(radii: Sequence[float] = (0.0, 0.25, 0.5, 0.75)) -> dict[str, Annulus]:
-    """Return one selector for each radius, named ``annulus_<radius>``."""
-    if not radii or any(radius < 0 for radius in radii):
+def annuli(within: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0)) -> dict[str, Annulus]:
+    """Return one selector for each place of a ring, named ``annulus_<share of the lit pixels within>``."""
+    if not within or any(not 0 <= share <= 1 for share in within):
         raise UserError(
-            f"perturbation.available.annulus.radii: {list(radii)} won't do; give numbers from 0 (the centre) up, "
-            "in half widths of the image."
+            f"perturbation.available.annulus.within: {list(within)} won't do; give numbers from 0 (the innermost "
+            "ring) to 1 (the outermost), each the share of the lit pixels that lies inside."
         )
-    return {f"annulus_{radius:g}": Annulus(radius) for radius in radii}
+    return {f"annulus_{share:g}": Annulus(share) for share in within}
 
 
 def sectors(degrees: Sequence[float] = (0, 90, 180, 270)) -> dict[str, Sector]:
@@ -140,3 +150,15 @@ def _nearest(distance: torch.Tensor, view: View, channel: str, generator: torch.
     # Pixels that mirror each other lie equally far, but for rounding: let them tie.
     distance = (distance * 2**16).round()
     return rank_pixels(distance.expand(view.image.shape[0], -1), view.support(channel), generator)
+
+
+def _share_inside(view: View, channel: str) -> torch.Tensor:
+    """Return float (B, H * W): the share of a frame's lit pixels that is nearer to the centre, half of equals."""
+    # Pixels that mirror each other lie equally far, but for rounding: let them tie.
+    radius = (torch.hypot(*_plane(view)) * 2**16).round()
+    levels, level = radius.cpu().unique(return_inverse=True)
+    level = level.to(radius.device)
+    lit = view.lit(channel).to(torch.float32)
+    counts = torch.zeros(len(lit), len(levels), device=lit.device).index_add_(1, level, lit)
+    inside = counts.cumsum(1) - counts / 2
+    return (inside / counts.sum(1, keepdim=True).clamp(min=1))[:, level]

@@ -61,7 +61,7 @@ def faithfulness_curves(curves: list[MeanCurve], *, title: str = "Deletion and i
 
 
 @styled
-def faithfulness_scores(rows: list[Row]) -> Figure:
+def faithfulness_scores(rows: list[Row], *, title: str = "How faithful each map is") -> Figure:
     """Insertion less deletion area of every method and control, with 95 % intervals, a column a task.
 
     Points carry the gid ``<network>|<method>|<task>``.
@@ -91,7 +91,7 @@ def faithfulness_scores(rows: list[Row]) -> Figure:
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_title(TASK_NAMES[task])
         axes.set_xlabel("Area under insertion less deletion")
-    figure.suptitle("How faithful each map is (higher is better; grey: controls)", fontsize=12, fontweight="bold")
+    figure.suptitle(title, fontsize=12, fontweight="bold")
     if len(judges) > 1:
         texts = {"trained": "judged by the network itself", "robust": "by a copy trained on masked images"}
         handles = [

@@ -10,7 +10,10 @@ import numpy as np
 
 from amc_xai.errors import UserError
 
-TEXT = ("method", "kind", "network", "task", "check", "layer", "a", "b", "selector", "channel", "note")
+TEXT = (
+    "method", "kind", "network", "task", "check", "layer", "a", "b", "selector", "channel", "note", "measure",
+    "modulation", "operator", "named", "class", "map",
+)  # fmt: skip
 
 
 class MeanCurve(NamedTuple):
@@ -21,6 +24,7 @@ class MeanCurve(NamedTuple):
     task: str
     share: np.ndarray
     probability: np.ndarray
+    operator: str = "zero"
 
 
 def read_table(path: Path, needed: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -45,11 +49,13 @@ def read_curves(path: Path) -> list[MeanCurve]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             share = archive["share"]
-            return [
-                MeanCurve(*name.split("|"), share, archive[name].mean(axis=0, dtype=np.float64))
-                for name in archive.files
-                if name != "share"
-            ]
+            found = []
+            for name in archive.files:
+                if name != "share":
+                    measure, method, task, *operator = name.split("|")
+                    mean = archive[name].mean(axis=0, dtype=np.float64)
+                    found.append(MeanCurve(measure, method, task, share, mean, *operator))
+            return found
     except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"'{path}' is not an archive of attribution curves ({error}).") from error
 

@@ -37,9 +37,10 @@ TASKS = (("modulation", "modulation"), ("snr", "SNR"))
 
 
 def signed_brightness(scores: np.ndarray) -> np.ndarray:
-    """One map (H, W) scaled for the eye to -1..1: 0 stays 0, the largest magnitude but 1 % of the scored is 1.
+    """One map, all its channels, scaled for the eye to -1..1: 0 stays 0, the largest magnitude but 1 % is 1.
 
-    Beyond that share single pixels would leave all others pale.
+    One scale for all channels, so that one that says little looks like it. Beyond that share single pixels would
+    leave all others pale.
     """
     scored = np.abs(scores[scores != 0])
     top = np.quantile(scored, 0.99) if scored.size else 1.0
@@ -56,15 +57,17 @@ def pooled_signed(scores: np.ndarray, size: int) -> np.ndarray:
 def attribution_grid(gallery: Gallery, channel: str, *, snr_definition: str | None = None) -> Figure:
     """Rows = frames; columns = image, the first selector's mask, and each method's map for both tasks.
 
-    Every map has its own scale: vermilion speaks for the class that the network named, blue against it. The
-    same frames, cut to the same square, as in ``masked_twins``. The gid of each picture is ``<frame>|image``,
+    Every map has its own scale, the same in all channels: vermilion speaks for the class that the network named,
+    blue against it. Titles tell this channel's share of the maps that are shown; a map of zeros says so. The same
+    frames, cut to the same square, as in ``masked_twins``. The gid of each picture is ``<frame>|image``,
     ``<frame>|mask`` or ``<frame>|<method>|<task>``.
     """
     c = place_of(gallery, channel)
     chosen = chosen_frames(gallery)
     methods = list(dict.fromkeys(name.rpartition("_")[0] for name in gallery.attributions))
     selector = next(iter(gallery.masks), None)
-    columns = 1 + (selector is not None) + 2 * len(methods)
+    tasks = tasks_shown(gallery, methods)
+    columns = 1 + (selector is not None) + len(tasks) * len(methods)
     inch = float(np.clip(11.0 / columns, 0.85, 1.9))
     # In small pictures single pixels would be too small to see: keep the strongest of each block.
     size = TWIN_PIXELS if inch > 1.4 else int(0.4 * inch * DPI)
@@ -81,11 +84,13 @@ def attribution_grid(gallery: Gallery, channel: str, *, snr_definition: str | No
             masked[pooled(gallery.masks[selector][g, c][window], size)] = LOUD
             pictures.append((f"mask:\n{selector}", "mask", masked))
         for method in methods:
-            for task, name in TASKS:
-                scores = signed_brightness(gallery.attributions[f"{method}_{task}"][g, c])[window]
+            for task, name in tasks:
+                maps = gallery.attributions[f"{method}_{task}"]
+                scores = signed_brightness(maps[g])[c][window]
                 colours = SIGNED((pooled_signed(scores, size) + 1) / 2)[..., :3]
                 title = f"{title_of(method)}:" if inch > 1.4 else f"{title_of(method)}:".replace(" ", "\n")
-                pictures.append((f"{title}\n{name}", f"{method}|{task}", colours))
+                share = share_of(maps[chosen], c)
+                pictures.append((f"{title}\n{name}{share}", f"{method}|{task}", colours))
         for axes, (title, gid, picture) in zip(grid[row], pictures, strict=True):
             axes.imshow(picture, origin="lower", interpolation="nearest", gid=f"{g}|{gid}")
             bare(axes)
@@ -94,6 +99,8 @@ def attribution_grid(gallery: Gallery, channel: str, *, snr_definition: str | No
             if gid not in ("image", "mask"):
                 for spine in axes.spines.values():  # a map is mostly white, and needs an edge
                     spine.set(visible=True, color="#d4d8df", linewidth=0.8)
+                if (picture == picture[:1, :1]).all():
+                    _say_empty(axes)
             if row == 0:
                 axes.set_title(title, loc="center", fontsize=10 if inch > 1.4 else 7)
         grid[row][0].set_ylabel(caption(gallery, g), rotation=0, ha="right", va="center", fontsize=9, labelpad=8)
@@ -114,9 +121,10 @@ def attribution_grid(gallery: Gallery, channel: str, *, snr_definition: str | No
 def attribution_by_snr(gallery: Gallery, channel: str, *, snr_definition: str | None = None) -> Figure:
     """Rows = classes, columns = SNRs; one block for the image with the first selector's mask, one for each task.
 
-    In each cell the first frame of both. The maps are those of the first method, each of its own scale; below
-    each stands the probability of what the network named, in a frame where that was wrong. All are cut to one
-    square. The gid of each picture is ``<frame>|image`` or ``<frame>|<task>``.
+    In each cell the first frame of both. The maps are those of the first method, each of its own scale, the same
+    in all channels; titles tell this channel's share of them. Below each stands the probability of what was
+    named, in a frame where that was wrong. All are cut to one square. The gid of each picture is
+    ``<frame>|image`` or ``<frame>|<task>``.
     """
     c = place_of(gallery, channel)
     classes, snrs = list(dict.fromkeys(gallery.modulation.tolist())), sorted(set(gallery.snr.tolist()))
@@ -136,7 +144,7 @@ def attribution_by_snr(gallery: Gallery, channel: str, *, snr_definition: str | 
             grey[pooled(gallery.masks[selector][g, c][window], size)] = LOUD
         _cell(blocks[0], row, column, grey, f"{g}|image")
         for t, (task, _) in enumerate(TASKS):
-            scores = signed_brightness(gallery.attributions[f"{method}_{task}"][g, c])[window]
+            scores = signed_brightness(gallery.attributions[f"{method}_{task}"][g])[c][window]
             colours = SIGNED((pooled_signed(scores, size) + 1) / 2)[..., :3]
             _cell(blocks[1 + t], row, column, colours, f"{g}|{task}", wrong=_wrong(gallery, g, task))
             if gallery.confidence is not None:
@@ -144,7 +152,7 @@ def attribution_by_snr(gallery: Gallery, channel: str, *, snr_definition: str | 
                 blocks[1 + t].text(column, row + 0.5, text, ha="center", va="center", fontsize=6.5, color=MUTED)
     titles = [
         "image" if selector is None else f"image, masked by {selector}",
-        *(f"map for the {n}" for _, n in TASKS),
+        *(f"map for the {n}{share_of(gallery.attributions[f'{method}_{task}'], c)}" for task, n in TASKS),
     ]
     for axes, title in zip(blocks, titles, strict=True):
         bare(axes)
@@ -163,6 +171,22 @@ def attribution_by_snr(gallery: Gallery, channel: str, *, snr_definition: str | 
     ]
     figure.legend(handles=notes, loc="outside lower center", ncols=len(notes), fontsize=9, labelcolor=MUTED)
     return figure
+
+
+def tasks_shown(gallery: Gallery, methods: list[str]) -> tuple[tuple[str, str], ...]:
+    """The tasks of a grid and their names; of few methods also what speaks against the runner-up."""
+    there = all(f"{method}_contrast" in gallery.attributions for method in methods)
+    return (*TASKS, ("contrast", "not the\nrunner-up")) if there and len(methods) <= 3 else TASKS
+
+
+def share_of(maps: np.ndarray, c: int) -> str:
+    """How much of the magnitude of maps (G, C, H, W) lies in one of several channels, for a title."""
+    size = np.abs(maps).sum((0, 2, 3), dtype=np.float64)
+    return f", {100 * size[c] / size.sum():.0f} %" if len(size) > 1 and size.sum() > 0 else ""
+
+
+def _say_empty(axes: Axes) -> None:
+    axes.text(0.5, 0.5, "empty", transform=axes.transAxes, ha="center", va="center", fontsize=7, color=MUTED)
 
 
 def _wrong(gallery: Gallery, g: int, task: str) -> bool:

@@ -36,7 +36,7 @@ def attribution_points(gallery: Gallery, method: str, *, snr_definition: str | N
     """Rows = frames, a class each; columns = for each task, the constellations that hold most of the maps.
 
     A point is a symbol, coloured by the attribution of its I and Q together: vermilion speaks for the class that
-    the network named, blue against it. Every picture has its own scale. The gid of the points is
+    the network named, blue against it. All constellations of a map have one scale. The gid of the points is
     ``<frame>|<task>|<constellation>``.
     """
     pairs = constellations_of(gallery.channels.tolist())
@@ -50,9 +50,11 @@ def attribution_points(gallery: Gallery, method: str, *, snr_definition: str | N
     grid = figure.subplots(len(chosen), len(columns), squeeze=False)
     for row, g in enumerate(chosen):
         for axes, (task, name, constellation, share) in zip(grid[row], columns, strict=True):
-            pair = list(pairs[constellation])
-            scores = gallery.attributions[f"{method}_{task}"][g, pair].sum(0)
-            _points(axes, gallery.image[g, pair], signed_brightness(scores), f"{g}|{task}|{constellation}")
+            maps = gallery.attributions[f"{method}_{task}"][g]
+            scores = signed_brightness(np.stack([maps[list(pair)].sum(0) for pair in pairs.values()]))
+            scores = scores[list(pairs).index(constellation)]
+            gid = f"{g}|{task}|{constellation}"
+            _points(axes, gallery.image[g, list(pairs[constellation])], scores, gid)
             if row == 0:
                 text = f"for the {name}:\n{constellation.replace('_', ' ')}\n{100 * share:.0f} % of the maps"
                 axes.set_title(text, loc="center", fontsize=9)

@@ -1,5 +1,7 @@
 """Pictures of constellations: classes by SNR, and frames beside their masked twins."""
 
+from textwrap import fill
+
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -43,9 +45,10 @@ def constellation_grid(
     snr_definition: str | None = None,
     title: str = "Constellations as the network sees them",
 ) -> Figure:
-    """Rows = classes, columns = SNRs; in each cell the first frame of both, I to the right and Q upwards.
+    """Rows = classes, columns = SNRs; in each cell the first frame of both, the image's last row on top.
 
-    Every image is scaled to its own maximum. A vermilion frame marks a modulation named wrongly. The gid of
+    A note says what the axes are, as far as the gallery knows. Every image is scaled to its own maximum. A
+    vermilion frame marks a modulation named wrongly. The gid of
     each image is ``<class>|<SNR>``.
     """
     c = place_of(gallery, channel)
@@ -86,24 +89,33 @@ def constellation_grid(
     axes.set_title(f"{title}{of}")
     # A grid taller than a screen says its SNRs at both ends.
     axes.tick_params(labeltop=len(classes) > TALL)
-    notes = [Patch(facecolor=ground, edgecolor=ground, label=f"I to the right, Q upwards{_half_width(gallery)}")]
+    told = "" if gallery.axes is None else str(gallery.axes[c])
+    notes = [Patch(facecolor=ground, edgecolor=ground, label=fill(told, 88))] if told else []
     if wrong:
         notes.append(Patch(facecolor="none", edgecolor=VERMILION, linewidth=1.6, label="modulation named wrongly"))
-    figure.legend(handles=notes, loc="outside lower center", ncols=2, fontsize=9, labelcolor=MUTED)
+    if notes:
+        columns = 1 if len(told) > 50 else 2
+        figure.legend(handles=notes, loc="outside lower center", ncols=columns, fontsize=9, labelcolor=MUTED)
     return figure
+
+
+def taken_from(gallery: Gallery, channel: str) -> list[str]:
+    """The selectors that mask something of this channel in the frames that ``masked_twins`` shows."""
+    c, chosen = place_of(gallery, channel), chosen_frames(gallery)
+    return [selector for selector, masks in gallery.masks.items() if masks[chosen, c].any()]
 
 
 @styled
 def masked_twins(gallery: Gallery, channel: str, *, snr_definition: str | None = None) -> Figure:
     """Frames close up: the original in grey, then a copy a selector with the masked pixels in a loud colour.
 
-    At most ``MASKED_FRAMES`` frames: one a class, evenly over the classes, each at its highest SNR. Each
-    row is cut to the square, centred as the image is, that holds all lit or masked pixels. The gid of each
-    picture is ``<frame>|<selector>`` or ``<frame>|original``.
+    A selector that takes nothing of this channel has no copy. At most ``MASKED_FRAMES`` frames: one a class,
+    evenly over the classes, each at its highest SNR. Each row is cut to the square, centred as the image is, that
+    holds all lit or masked pixels. The gid of each picture is ``<frame>|<selector>`` or ``<frame>|original``.
     """
     c = place_of(gallery, channel)
     chosen = chosen_frames(gallery)
-    selectors = list(gallery.masks)
+    selectors = taken_from(gallery, channel)
     inch = float(np.clip(8.8 / (len(selectors) + 1), 1.15, 1.9))
     figure = new_figure(inch * (len(selectors) + 1) + 1.7, (inch + 0.06) * len(chosen) + 1.0)
     grid = figure.subplots(len(chosen), len(selectors) + 1, squeeze=False)
@@ -159,12 +171,6 @@ def window_of(used: np.ndarray) -> tuple[slice, slice]:
     return slice(margin, used.shape[0] - margin), slice(margin, used.shape[1] - margin)
 
 
-def _half_width(gallery: Gallery) -> str:
-    return (
-        "" if np.isnan(gallery.extent) else f", each from \N{MINUS SIGN}{gallery.extent:g} to {gallery.extent:g}"
-    )
-
-
 def caption(gallery: Gallery, g: int) -> str:
     """What frame ``g`` is, and what the network named it with which probability."""
     lines = [f"{gallery.modulation[g]}, {decibels(gallery.snr[g])} dB"]
@@ -175,6 +181,8 @@ def caption(gallery: Gallery, g: int) -> str:
                 f"{text} ({100 * share:.0f} %)" for text, share in zip(said, gallery.confidence[g], strict=True)
             ]
         lines += [f"named {said[0]},", said[1]]
+    if gallery.runner_up is not None:
+        lines.append(f"runner-up {gallery.runner_up[g]}")
     return "\n".join(lines)
 
 

@@ -12,7 +12,8 @@ from amc_xai.files import replacing
 MASK_PREFIX = "masks_"
 ATTRIBUTION_PREFIX = "attribution_"
 _NEEDED = ("image", "modulation", "snr", "channels")
-_OPTIONAL = ("modulation_predicted", "snr_predicted", "confidence")
+_BY_FRAME = ("modulation", "snr", "modulation_predicted", "snr_predicted", "runner_up")
+_OPTIONAL = ("modulation_predicted", "snr_predicted", "confidence", "axes", "runner_up")
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +24,16 @@ class Gallery:
       frames themselves, (G, C, L)
     - ``modulation`` (G,) str and ``snr`` (G,) float64 in dB: what was true
     - ``channels`` (C,) str
+    - ``axes`` (C,) str, what the axes of each channel's pictures are, empty where unknown; or ``None``
     - ``extent`` () float: half width of the square in the units of I and Q, NaN where each frame has its own
     - ``modulation_predicted`` (G,) str, ``snr_predicted`` (G,) float64, ``confidence`` (G, 2) float32 (the
       probabilities of the named modulation and SNR), or ``None``
+    - ``runner_up`` (G,) str, the modulation that comes next in probability, or ``None``
     - ``masks`` selector -> (G, C, H, W) bool, true where masked; ``mask_fraction`` () float, the nominal
       share of lit pixels masked, NaN where nothing is masked
     - ``attributions`` ``<method>_<task>`` -> float32 of the shape of ``image``, how much each pixel (or sample)
-      speaks for the class that the network names; in the file ``attribution_<method>_<task>``
+      speaks for the class that the network names (``<method>_contrast``: and against the runner-up); in the file
+      ``attribution_<method>_<task>``
 
     Raises ``UserError`` where shapes contradict each other.
     """
@@ -45,6 +49,8 @@ class Gallery:
     masks: dict[str, np.ndarray] = field(default_factory=dict)
     mask_fraction: float = float("nan")
     attributions: dict[str, np.ndarray] = field(default_factory=dict)
+    axes: np.ndarray | None = None
+    runner_up: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         types = {
@@ -55,6 +61,8 @@ class Gallery:
             "modulation_predicted": np.str_,
             "snr_predicted": np.float64,
             "confidence": np.float32,
+            "axes": np.str_,
+            "runner_up": np.str_,
         }
         for name, dtype in types.items():
             if getattr(self, name) is not None:
@@ -65,8 +73,8 @@ class Gallery:
                 "channels, height, width), or (frames, channels, samples) of sequences."
             )
         frames = self.image.shape[0]
-        shapes = {name: (frames,) for name in ("modulation", "snr", "modulation_predicted", "snr_predicted")}
-        for name, shape in (shapes | {"confidence": (frames, 2)}).items():
+        shapes = {name: (frames,) for name in _BY_FRAME}
+        for name, shape in (shapes | {"confidence": (frames, 2), "axes": self.channels.shape}).items():
             array = getattr(self, name)
             if array is not None and array.shape != shape:
                 raise UserError(f"gallery: {name} has shape {array.shape}, expected {shape}.")

@@ -1,6 +1,5 @@
 """``report.html``: a whole run on one page that needs nothing but itself."""
 
-import base64
 import math
 from collections.abc import Mapping
 from html import escape
@@ -14,8 +13,11 @@ from amc_xai.evaluation.limit import Limits, read_limits
 from amc_xai.evaluation.metrics import chance, load_metrics
 from amc_xai.files import replacing
 from amc_xai.report.anchors import METHODS, AnchorRow, methods_of, overall, read_anchors
+from amc_xai.report.answers import sentences
 from amc_xai.report.page_attribution import attribution_sections
-from amc_xai.report.page_parts import CAPTIONS, DASH, PAGE, number, section, table
+from amc_xai.report.page_figures import figure, pictures
+from amc_xai.report.page_parts import DASH, PAGE, number, section, table
+from amc_xai.report.page_players import player_sections
 from amc_xai.report.run_files import NOTE, TEXT_COLUMNS, PisRow, read_pis, run_folder_of
 from amc_xai.report.style import decibels, es_n0_of, snr_label, snr_name
 from amc_xai.report.table import HEADLINE, percent, percent_interval
@@ -25,33 +27,39 @@ from amc_xai.signal.snr import decibels_a_label, es_n0_in_words
 def write_page(run_folder: str | Path) -> Path:
     """Write ``report.html`` into ``run_folder`` by write-then-rename and return its path.
 
-    It holds the headline numbers (with ``anchors.csv`` those of classical methods beside them), the figures that
-    lie in ``figures/`` (draw them first, with ``draw_figures``), the tables by SNR, by class, of masking and of
-    attribution, and the overrides of ``.hydra/overrides.yaml``; what isn't there is left out. Raises
-    ``UserError`` if the folder is missing or holds neither numbers nor figures.
+    It opens with what the tables say in sentences. Then come the headline numbers (with ``anchors.csv`` those of
+    classical methods beside them), the figures that lie in ``figures/`` (draw them first, with ``draw_figures``),
+    those that answer why before the others, the tables by SNR, by class, of channels, of masking and of
+    attribution, and the overrides of ``.hydra/overrides.yaml``; what isn't there is left out. Raises ``UserError``
+    if the folder is missing or holds neither numbers nor figures.
     """
     folder = run_folder_of(run_folder)
     metrics = load_metrics(folder / "metrics.json") if (folder / "metrics.json").exists() else None
     pis = read_pis(folder / "pis.csv") if (folder / "pis.csv").exists() else []
-    pictures = _pictures(folder / "figures")
-    if metrics is None and not pis and not pictures:
+    why, others = pictures(folder / "figures")
+    if metrics is None and not pis and not why and not others:
         raise UserError(
             f"run_folder: '{folder}' holds nothing to report on; "
             "a report needs metrics.json, pis.csv or figures/*.png."
         )
-    sections = []
+    said = "".join(f"<li>{escape(sentence, quote=False)}</li>" for sentence in sentences(folder))
+    sections = [section("In short", f"<ul class=answers>{said}</ul>" if said else "")]
     if metrics is not None:
         anchors = read_anchors(folder / "anchors.csv") if (folder / "anchors.csv").exists() else []
         sections.append(section("Result", _headline(metrics, anchors)))
-    sections += [section("Figures", "".join(map(_figure, pictures)))] if pictures else []
+    sections.append(section("Why", "".join(map(figure, why))))
+    sections.append(section("Figures", "".join(map(figure, others))))
     if metrics is not None:
         limits = read_limits(folder / "limits.csv") if (folder / "limits.csv").exists() else {}
         sections.append(section("By SNR", _by_snr(metrics, limits)))
         sections.append(section("By modulation", _by_class(metrics)))
+    sections += [section(title, body) for title, body in player_sections(folder)]
     sections += [section("What masking costs", _masking(pis))] if pis else []
     sections += [section(title, body) for title, body in attribution_sections(folder)]
     sections.append(section("Overrides in force", _overrides(folder / ".hydra" / "overrides.yaml")))
-    page = PAGE.replace("{{title}}", escape(folder.resolve().name)).replace("{{body}}", "\n".join(sections))
+    page = PAGE.replace("{{title}}", escape(folder.resolve().name)).replace(
+        "{{body}}", "\n".join(filter(None, sections))
+    )
     path = folder / "report.html"
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -172,27 +180,3 @@ def _overrides(path: Path) -> str:
     if not overrides:
         return "<p>None: the defaults.</p>"
     return f"<pre>{escape(chr(10).join(map(str, overrides)))}</pre>"
-
-
-def _pictures(folder: Path) -> list[Path]:
-    """The PNGs of ``figures/`` in reading order; those not known here come last, by name."""
-    order = list(CAPTIONS)
-
-    def rank(path: Path) -> tuple[int, str]:
-        return (order.index(key) if (key := _kind(path.stem)) else len(order)), path.name
-
-    return sorted(folder.glob("[!.]*.png"), key=rank)
-
-
-def _kind(stem: str) -> str | None:
-    """The longest known figure name that ``stem`` is, or begins with (``constellations_<channel>``)."""
-    fits = [name for name in CAPTIONS if stem == name or stem.startswith(f"{name}_")]
-    return max(fits, key=len, default=None)
-
-
-def _figure(path: Path) -> str:
-    kind = _kind(path.stem)
-    caption = escape(CAPTIONS[kind] if kind else path.stem.replace("_", " "))
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
-    image = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
-    return f'<figure id="{escape(path.stem)}">{image}<figcaption>{caption}</figcaption></figure>'

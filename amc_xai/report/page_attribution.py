@@ -40,7 +40,7 @@ def _faithfulness(rows: list[Row]) -> str:
     names = list(dict.fromkeys(row["method"] for row in rows))
     order = [name for name in names if name not in controls_of(names)] + controls_of(names)
     tasks, judges = (list(dict.fromkeys(row[key] for row in rows)) for key in ("task", "network"))
-    several = len(judges) > 1
+    several, operators = len(judges) > 1, list(dict.fromkeys(row.get("operator", "zero") for row in rows))
     rows = sorted(rows, key=lambda row: (tasks.index(row["task"]), order.index(row["method"])))
     # What no row knows (infidelity of controls, completeness of other methods) is no column.
     numbers = [
@@ -58,6 +58,7 @@ def _faithfulness(rows: list[Row]) -> str:
     body = []
     for row in rows:
         cells = [TASK_NAMES[row["task"]], title_of(row["method"])] + ([row["network"]] if several else [])
+        cells += [row["operator"]] if len(operators) > 1 else []
         for name, _ in numbers:
             text = number(row.get(name, math.nan))
             low, high = row.get(f"{name}_low", math.nan), row.get(f"{name}_high", math.nan)
@@ -69,8 +70,8 @@ def _faithfulness(rows: list[Row]) -> str:
         "<p>A faithful map has a small area of deletion, a large one of insertion, and beats its controls (random "
         "order, brightest first, the map of an untrained network). Brackets hold 95 % intervals over frames.</p>"
     )
-    header = ["Task", "Map", *(["Judged by"] if several else []), *(label for _, label in numbers)]
-    return note + table(header, body, text_columns=2 + several)
+    header = ["Task", "Map", *(["Judged by"] if several else []), *(["Removed by"] if len(operators) > 1 else [])]
+    return note + table([*header, *(label for _, label in numbers)], body, text_columns=len(header))
 
 
 def _agreement(rows: list[Row]) -> str:

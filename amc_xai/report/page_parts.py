@@ -1,4 +1,4 @@
-"""What ``report.html`` is put together from: its frame, its look, its tables, and a caption for each figure."""
+"""What ``report.html`` is put together from: its frame, its look and its tables."""
 
 import math
 from collections.abc import Iterable
@@ -6,37 +6,6 @@ from html import escape
 from itertools import count
 
 DASH = "\N{EN DASH}"
-
-# In the order in which a reader wants them.
-CAPTIONS = {
-    "accuracy_by_snr": "Accuracy at each SNR. Bands: 95 % intervals; dotted: chance; dashed: the limit; thin and "
-    "grey: classical methods without learning.",
-    "limits_by_snr": "The best possible accuracy at each SNR, beside classical methods without learning.",
-    "confusion_modulation": "Which modulation is taken for which; each row adds up to 100 %.",
-    "confusion_snr": "Which SNR is taken for which; each row adds up to 100 %.",
-    "f1_by_class": "F1 of every modulation; the grey line and band are the macro mean and its 95 % interval.",
-    "gate_by_snr": "Which expert the network listens to at each SNR.",
-    "training_curves": "Training by epoch.",
-    "pis_by_fraction": "Accuracy after masking, and the Perturbation Impact Score, by masked share.",
-    "pis_published": "What share of the lit pixels each mask really removed, and the score as published (drop / "
-    "share named): one that grows as 1 / share comes of one mask under several names.",
-    "pis_by_class": "Perturbation Impact Score of the modulation answer, by true modulation.",
-    "pis_by_snr": "Perturbation Impact Score of the SNR answer, by true SNR.",
-    "perturbed_confusion": "Confusion without masking, and under each selector's mask.",
-    "perturbed_f1": "F1 (macro mean) under each mask; the dashed line is that without masking.",
-    "constellations": "What the network sees, by modulation and SNR; each image scaled to its own maximum.",
-    "constellations_masked": "Frames beside what each selector masks in them.",
-    "attribution": "What speaks for (vermilion) and against (blue) each answer; every map has its own scale.",
-    "attribution_by_snr": "Maps of the first method by class and SNR, the image with what is masked beside them.",
-    "attribution_samples": "What speaks for (vermilion) and against (blue) each answer along the frame's samples.",
-    "attribution_points": "Which symbols speak for (vermilion) and against (blue) each answer, a point a symbol.",
-    "faithfulness_scores": "Area under insertion less deletion; bars: 95 % intervals over frames. A map that is "
-    "no better than its grey controls says nothing about this network.",
-    "faithfulness_curves": "The class's probability as the most relevant pixels go, and as they come.",
-    "sanity_by_layer": "Maps of ever more randomised networks beside the trained one's.",
-    "pis_vs_attribution": "What masking cost, against the share of each map under the mask; Kendall's tau is "
-    "taken among maskings of one fraction and averaged over fractions.",
-}
 
 PAGE = """<!doctype html>
 <html lang="en-GB">
@@ -65,6 +34,17 @@ figure { margin: 0 0 2rem; padding: .75rem; background: #ffffff;
   border: 1px solid var(--line); border-radius: 8px; }
 figure img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 figcaption { color: #5d6573; font-size: .9rem; margin-top: .5rem; }
+.answers { font-size: 1.06rem; padding-left: 1.2rem; }
+.answers li { margin: .45rem 0; }
+.zoom { display: block; position: relative; cursor: zoom-in; }
+.zoom input { position: absolute; opacity: 0; width: 1px; height: 1px; margin: 0; }
+.sheet { display: block; overflow-x: auto; }
+.zoom input:focus-visible + .sheet { outline: 3px solid #0072b2; outline-offset: 2px; }
+.zoom input:checked + .sheet { position: fixed; inset: 0; z-index: 9; overflow: auto; padding: 1rem;
+  background: #ffffff; cursor: zoom-out; }
+.zoom input:checked + .sheet img { max-width: none; width: max(var(--w), 100vw - 3rem); }
+/* On a phone a figure scrolls in its frame: at less than .6 of its size its text can't be read. */
+@media (max-width: 45rem) { .sheet img { max-width: none; width: max(min(var(--w), 40rem), .6 * var(--w)); } }
 pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px;
   padding: .8rem 1rem; overflow-x: auto; }
 </style>

@@ -1,14 +1,15 @@
-"""Figures of masking by class and by SNR, of what it makes of the confusions, and of what masks really remove."""
+"""Figures of what masking makes of the confusions, of F1 under it, and of what masks really remove."""
 
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from matplotlib.colors import PowerNorm, SymLogNorm
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from amc_xai.evaluation.confusion import divide, f1_macro
+from amc_xai.report.heat_maps import pis_map
 from amc_xai.report.run_files import PisRow, read_pis
 from amc_xai.report.style import (
     INK,
@@ -23,6 +24,7 @@ from amc_xai.report.style import (
 )
 
 _PERCENTS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_DASHES = ("-", "--", "-.", ":")
 _LABELS = {"pis_by_class": ("modulation", "modulation"), "pis_by_snr": ("snr", "snr")}
 
 
@@ -44,50 +46,6 @@ def perturbation_maps(folder: Path, definition: str | None = None) -> Iterator[t
             if arrays[f"{task}_before"].any():
                 yield f"perturbed_confusion_{task}", perturbed_confusions(arrays, task)
         yield "perturbed_f1", perturbed_f1(arrays)
-
-
-@styled
-def pis_map(rows: list[PisRow], label: str, axis: str) -> Figure:
-    """PIS (drop / share of lit pixels masked) as a heat map: a row a class or SNR, a column a fraction.
-
-    A panel for each channel (down) and selector (across), all with one colour scale, symmetric and logarithmic
-    beyond +-1; the axes carry the gid ``<selector>|<channel>``. Grey cells have no score.
-    """
-    channels, selectors, names = (
-        list(dict.fromkeys(row[key] for row in rows)) for key in ("channel", "selector", label)
-    )
-    if label == "snr":
-        names.sort(key=float)
-    fractions = sorted({row["nominal_fraction"] for row in rows})
-    largest = max((abs(row["pis_lit"]) for row in rows if math.isfinite(row["pis_lit"])), default=1.0)
-    norm = SymLogNorm(1.0, vmin=-max(largest, 1.01), vmax=max(largest, 1.01))
-    width, height = 0.5 * len(fractions) + 0.7, 0.24 * len(names) + 0.7
-    figure = new_figure(width * len(selectors) + 2.2, height * len(channels) + 0.9)
-    grid = figure.subplots(len(channels), len(selectors), squeeze=False, sharex=True, sharey=True)
-    for (c, s), axes in np.ndenumerate(grid):
-        values = np.full((len(names), len(fractions)), np.nan)
-        for row in rows:
-            if (row["channel"], row["selector"]) == (channels[c], selectors[s]):
-                values[names.index(row[label]), fractions.index(row["nominal_fraction"])] = row["pis_lit"]
-        axes.set_gid(f"{selectors[s]}|{channels[c]}")
-        axes.set_facecolor("#d5d8dd")
-        image = axes.imshow(values, cmap="RdBu_r", norm=norm, aspect="auto", interpolation="nearest")
-        axes.grid(False)
-        axes.tick_params(length=0)
-        axes.set_xticks(range(len(fractions)), [f"{100 * fraction:g}" for fraction in fractions])
-        shown = [decibels(float(name)) if label == "snr" else name for name in names]
-        axes.set_yticks(range(len(names)), shown, fontsize=8)
-        if c == 0:
-            axes.set_title(selectors[s], fontsize=9)
-        if s == 0:
-            axes.set_ylabel(f"{axis}\n({channels[c]})" if len(channels) > 1 else axis)
-    task = TASK_NAMES[rows[0]["task"]]
-    figure.suptitle(
-        f"{task} accuracy lost to masks, by {label if label != 'snr' else 'SNR'}", fontsize=12, fontweight="bold"
-    )
-    figure.supxlabel("Masked share of lit pixels (%)", fontsize=10)
-    figure.colorbar(image, ax=grid, shrink=0.8, label="PIS (drop / share of lit pixels masked)")
-    return figure
 
 
 @styled
@@ -137,37 +95,49 @@ def perturbed_confusions(arrays: Mapping[str, np.ndarray], task: str) -> Figure:
 def perturbed_f1(arrays: Mapping[str, np.ndarray]) -> Figure:
     """Macro F1 of both tasks under every mask against its fraction; dashed without masking.
 
-    A row of panels a channel, a column a task; lines carry the gid ``<selector>|<task>|<channel>``.
+    A row of panels a channel, a column a task; lines carry the gid ``<selector>|<task>|<channel>``, with several
+    operators ``...|<operator>``.
     """
-    channels, selectors = (list(dict.fromkeys(arrays[name].tolist())) for name in ("channel", "selector"))
-    figure = new_figure(8.2, 2.6 * len(channels) + 0.8)
+    channels, selectors, operators = (
+        list(dict.fromkeys(arrays[name].tolist())) for name in ("channel", "selector", "operator")
+    )
+    fractions = np.unique(arrays["nominal_fraction"]).tolist()
+    figure = new_figure(8.2, 2.3 * len(channels) + 0.9)
     grid = figure.subplots(len(channels), 2, squeeze=False, sharex=True, sharey=True)
     for (c, t), axes in np.ndenumerate(grid):
         task = ("modulation", "snr")[t]
         scores = f1_macro(arrays[task])
         axes.axhline(float(f1_macro(arrays[f"{task}_before"])), color=INK, linewidth=1, linestyle=(0, (2, 2)))
         for s, selector in enumerate(selectors):
-            mine = np.flatnonzero((arrays["selector"] == selector) & (arrays["channel"] == channels[c]))
-            mine = mine[np.argsort(arrays["nominal_fraction"][mine])]
-            if mine.size:
+            for o, operator in enumerate(operators):
+                mine = (arrays["selector"] == selector) & (arrays["channel"] == channels[c])
+                mine = np.flatnonzero(mine & (arrays["operator"] == operator))
+                mine = mine[np.argsort(arrays["nominal_fraction"][mine])]
+                if not mine.size:
+                    continue
+                name, gid = selector.replace("_", " "), f"{selector}|{task}|{channels[c]}"
                 axes.plot(
-                    arrays["nominal_fraction"][mine],
+                    [fractions.index(fraction) for fraction in arrays["nominal_fraction"][mine]],
                     scores[mine],
                     color=SERIES[s % len(SERIES)],
                     marker=MARKERS[s % len(MARKERS)],
-                    label=selector,
-                    gid=f"{selector}|{task}|{channels[c]}",
+                    linestyle=_DASHES[o % len(_DASHES)],
+                    label=f"{name}, {operator}" if len(operators) > 1 else name,
+                    gid=f"{gid}|{operator}" if len(operators) > 1 else gid,
                 )
-        axes.set_xscale("log")
-        percent_axis(axes, "x", full=False)
+        # Evenly spaced, one tick a fraction: on a logarithmic axis the labels of two neighbours would meet.
+        axes.set_xlim(-0.3, len(fractions) - 0.7)
+        axes.set_xticks(range(len(fractions)), [f"{100 * fraction:g}" for fraction in fractions])
         axes.set_ylim(-0.02, 1.02)
         if c == 0:
             axes.set_title(TASK_NAMES[task])
         if t == 0:
             axes.set_ylabel(f"F1, macro mean\n({channels[c]})" if len(channels) > 1 else "F1, macro mean")
-    figure.supxlabel("Masked share of lit pixels (%)", fontsize=10)
+        if c == len(channels) - 1:
+            # Not the figure's own label, over which the legend would lie.
+            axes.set_xlabel("Masked share (%)")
     drawn = {line.get_label(): line for axes in grid.flat for line in axes.get_lines() if line.get_gid()}
-    figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=min(5, len(drawn)))
+    figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=min(4, len(drawn)))
     return figure
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from amc_xai.data.contracts import Facts
 from amc_xai.errors import UserError
-from amc_xai.representation.constellation import check_drawing, normalise_power
+from amc_xai.representation.constellation import axes_in_words, check_drawing, normalise_power
 from amc_xai.representation.histogram import draw_cells, gaussian_smooth, pixel_cells
 from amc_xai.representation.synchronisation import (
     PULSES,
@@ -44,6 +44,15 @@ SYMBOL_EXTENT = 2.0
 # log10 of the residual's amplitude at the centre and at the edge of its picture: 75 dB Es/N0 and noise alone.
 RESIDUAL_DECADES = (-4.0, 0.5)
 NOTHING = complex(math.nan, math.nan)
+# For captions: what the axes of each picture are.
+AXES = {
+    **dict.fromkeys(("symbols", *RECOVERY), axes_in_words(SYMBOL_EXTENT)),
+    "trajectory": axes_in_words(TRAJECTORY_EXTENT),
+    "differential": "angle: the turn from a symbol to the next; radius: the root of the product of their "
+    f"amplitudes, the edge at {SYMBOL_EXTENT:g}",
+    "residual": "angle: the phase of the noise beside the signal's band; radius: the logarithm of its amplitude, "
+    "10⁻⁴ at the centre, 10^0.5 at the edge",
+}
 
 
 class Augmented(nn.Module):
@@ -113,6 +122,7 @@ class Augmented(nn.Module):
         self.image_size = image_size
         self.channels = tuple(channels)
         self.planes = {channel: PLANES[channel] for channel in self.channels}
+        self.axes = {channel: AXES[channel] for channel in self.channels}
         self.samples_per_symbol = samples_per_symbol
         self.log = log
         self.smoothing = smoothing

@@ -9,6 +9,13 @@ from amc_xai.ranges import check_range
 from amc_xai.representation.histogram import draw_cells, gaussian_smooth, pixel_cells
 
 
+def axes_in_words(extent: float | str) -> str:
+    """What the axes of a picture of I/Q points mean, for a caption; ``extent`` as `Constellation` has it."""
+    own = "the edge at the 99.5 % quantile of each frame"
+    reach = own if isinstance(extent, str) else f"each from \N{MINUS SIGN}{extent:g} to {extent:g}"
+    return f"I to the right, Q upwards, {reach}"
+
+
 def normalise_power(iq: torch.Tensor) -> torch.Tensor:
     """Scale each frame (B, 2, L) to unit mean power I^2 + Q^2; a frame of zeros stays as it is."""
     power = iq.square().sum(1).mean(-1)
@@ -50,6 +57,7 @@ class Constellation(nn.Module):
             raise UserError(f"representation.extent must be a positive number or quantile, not {extent}")
         self.image_size = image_size
         self.extent = extent
+        self.axes = dict.fromkeys(self.channels, axes_in_words(extent))
         self.power_normalise = power_normalise
         self.log = log
         self.smoothing = smoothing

@@ -39,6 +39,7 @@ class Fusion(nn.Module):
             )
         self.channels, self.image_size = self.image.channels, self.image.image_size
         self.extent = self.image.extent
+        self.axes = getattr(self.image, "axes", {})
         self.keeps_scale = self.image.keeps_scale or self.sequence.keeps_scale
 
     def output_shape(self, frame_length: int) -> tuple[tuple[int, int, int], tuple[int, int]]:

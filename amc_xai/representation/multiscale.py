@@ -49,6 +49,7 @@ class Multiscale(nn.Module):
         self.widths = tuple(float(w) for w in widths)
         self.channels = tuple(f"trajectory_s{w:g}" for w in widths)
         self.keeps_scale = self.constellation.keeps_scale
+        self.axes = dict.fromkeys(self.channels, self.constellation.axes["trajectory"])
         self.image_size, self.extent, self.log = image_size, extent, log
 
     def output_shape(self, frame_length: int) -> tuple[int, int, int]:

@@ -43,6 +43,7 @@ class Windows(nn.Module):
         self.parts = parts
         self.channels = tuple(f"window_{k}" for k in range(parts))
         self.keeps_scale = self.constellation.keeps_scale
+        self.axes = dict.fromkeys(self.channels, self.constellation.axes["trajectory"])
         self.image_size, self.extent, self.log, self.smoothing = image_size, extent, log, smoothing
 
     def output_shape(self, frame_length: int) -> tuple[int, int, int]:

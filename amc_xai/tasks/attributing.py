@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from amc_xai.data.contracts import rates_of
 from amc_xai.errors import UserError
 from amc_xai.explain import read_pis_csv
 from amc_xai.explain.agreement import compare_with_pis, drops_of, forecast, pixel_agreement
-from amc_xai.explain.attribution import AttributionPlan, ExpectedGradients, GradCam, Method, attribute_input
+from amc_xai.explain.asking import rivals_of
+from amc_xai.explain.attribution import AttributionPlan, Method
 from amc_xai.explain.attribution_scores import (
+    Drawn,
     Maps,
     Subject,
     control_rows,
@@ -19,16 +20,24 @@ from amc_xai.explain.attribution_scores import (
     method_scores,
     robust_rows,
 )
-from amc_xai.explain.faithfulness import Curves, control_scores
+from amc_xai.explain.faithfulness import control_scores
 from amc_xai.explain.precision import as_explained
+from amc_xai.explain.removal import ByOperator, BySwap, Remove, emptied, units
 from amc_xai.explain.sanity import cascade_correlations, correlation_means, map_correlation, untrained_copy
 from amc_xai.explain.table_files import write_rows
 from amc_xai.files import replacing
 from amc_xai.perturbation import PerturbationPlan, SymbolSelector
 from amc_xai.progress import progress
 from amc_xai.report import Gallery
+from amc_xai.tasks.attribution_methods import (
+    applicable,
+    contrast_of,
+    contrast_rows_of_maps,
+    explained_frames,
+    say,
+    with_donors,
+)
 from amc_xai.tasks.gallery import make_plain_gallery
-from amc_xai.tasks.lengths import of_one_length
 from amc_xai.tasks.perturbing import operators_of
 from amc_xai.tasks.refitting import fit_random_masks, fit_shuffled_labels
 from amc_xai.tasks.views import donors_of, view_of
@@ -42,8 +51,9 @@ def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
 
     Of several processes the first one explains.
 
-    Leaves ``attribution.csv``, ``attribution_curves.npz``, ``sanity.csv``, ``attribution_agreement.csv``, maps in
-    ``gallery.npz`` and, of images, ``pis_vs_attribution.csv`` (from the ``pis.csv`` that lies there).
+    Leaves ``attribution.csv``, ``attribution_curves.npz``, ``sanity.csv``, ``attribution_agreement.csv``,
+    ``contrast_maps.csv``, maps in ``gallery.npz`` and, of images, ``pis_vs_attribution.csv`` (from the ``pis.csv``
+    that lies there).
     """
     plan: AttributionPlan = bench.parts.make["attribution"]
     if not plan.methods or len(indices) == 0 or not bench.accelerator.is_main_process:
@@ -54,6 +64,7 @@ def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
     methods = applicable(bench, with_donors(bench, plan.chosen(), indices), subject)
     if not methods:
         return
+    subject = subject._replace(removals=removals_of(bench, iq, subject, indices))
     untrained = untrained_copy(network, seed)
     robust = fit_random_masks(bench, plan.robust_epochs) if plan.robust_epochs else None
     nonsense = fit_shuffled_labels(bench, plan.shuffled_label_epochs) if plan.shuffled_label_epochs else None
@@ -61,13 +72,13 @@ def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
     sanity: list[dict] = []
     agreement: list[dict] = []
     maps: Maps = {}
-    drawn: dict[tuple[str, str], Curves] = {}
+    drawn: dict[tuple[str, str], Drawn] = {}
     work = [(task, name) for task in subject.target for name in methods]
     few = subject.head(plan.sanity_frames)
     for task, name in progress(work, "attributing", 0, len(work), unit="method"):
         method = methods[name]
-        row, maps[name, task], drawn[name, task] = method_scores(network, subject, name, method, task, plan, seed)
-        rows.append(row)
+        more, maps[name, task], drawn[name, task] = method_scores(network, subject, name, method, task, plan, seed)
+        rows += more
         about = {"method": name, "task": task}
         if plan.sanity_layers and plan.sanity_frames:
 
@@ -104,78 +115,14 @@ def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
         write_rows(sanity, folder / "sanity.csv")
     if agreement:
         write_rows(agreement, folder / "attribution_agreement.csv")
+    rows = contrast_rows_of_maps(bench, methods, subject, plan)
+    if rows:
+        write_rows(rows, folder / "contrast_maps.csv")
     labelled = (bench.source.modulation_index[indices] >= 0) & (bench.source.snr_index[indices] >= 0)
     if labelled.any():  # pictures go by class and SNR
         if not (folder / "gallery.npz").exists():
             make_plain_gallery(bench, indices).save(folder / "gallery.npz")
         extend_gallery(bench, methods, plan)
-
-
-@torch.no_grad()
-def explained_frames(bench: Workbench, plan: AttributionPlan, indices: np.ndarray) -> tuple[torch.Tensor, Subject]:
-    """A random choice of ``plan.frames`` frames (N, 2, L), and what is explained about them.
-
-    Raises:
-        UserError: ``attribution.target=true`` without a frame whose labels are both known.
-    """
-    source = bench.source
-    indices = of_one_length(source, indices)
-    if plan.target == "true":
-        known = (source.modulation_index[indices] >= 0) & (source.snr_index[indices] >= 0)
-        indices = indices[known]
-        if len(indices) == 0:
-            raise UserError("attribution.target: no frame has both labels; use attribution.target=predicted")
-    order = np.random.default_rng(bench.parts.seed).permutation(len(indices))
-    indices = np.sort(indices[order[: plan.frames]])
-    device, rates = bench.accelerator.device, rates_of(source, indices)
-    iq = source.read(indices).contiguous().to(device)
-    x = bench.classifier.represent(iq, rates if rates is None else rates.to(device))
-    if plan.target == "true":
-        labels = (source.modulation_index[indices], source.snr_index[indices])
-        modulation, snr = (torch.from_numpy(label).to(device) for label in labels)
-    else:
-        prediction = bench.classifier.network(x)
-        modulation, snr = prediction.modulation.argmax(-1), prediction.snr.argmax(-1)
-    return iq, Subject(x, {"modulation": modulation, "snr": snr})
-
-
-def with_donors(bench: Workbench, methods: dict[str, Method], indices: np.ndarray) -> dict[str, Method]:
-    """The methods, with other frames as references for those that compare with frames."""
-    if not any(isinstance(method, ExpectedGradients) for method in methods.values()):
-        return methods
-    donors = donors_of(bench, indices)
-    seen = None if donors is None or isinstance(donors.seen, tuple) else donors.seen
-    return {n: replace(m, donors=seen) if isinstance(m, ExpectedGradients) else m for n, m in methods.items()}
-
-
-def applicable(bench: Workbench, methods: dict[str, Method], subject: Subject) -> dict[str, Method]:
-    """The methods that work on this network, each tried on one frame; says plainly which don't."""
-    if not isinstance(subject.x, torch.Tensor):
-        log.info(
-            "attribution is skipped: this network takes several inputs at once (fused), and each method here "
-            "explains a single one: %s", ", ".join(methods),
-        )  # fmt: skip
-        return {}
-    fitting, network = {}, bench.classifier.network
-    for name, method in methods.items():
-        try:
-            if isinstance(method, GradCam) and len(planes_of(bench)) > 1:
-                raise UserError(
-                    "its map says where in a plane, and the channels of this picture are different planes: "
-                    + ", ".join(planes_of(bench))
-                )
-            attribute_input(method, network, subject.x[:1], subject.target["modulation"][:1], "modulation")
-        except UserError as error:
-            log.info("%s is skipped: %s", name, error)
-        else:
-            fitting[name] = method
-    return fitting
-
-
-def planes_of(bench: Workbench) -> list[str]:
-    """What the axes of a picture's channels mean, each once; one where all channels are pictures of one plane."""
-    planes = getattr(bench.classifier.representation, "planes", {})
-    return list(dict.fromkeys(planes.values())) or ["I and Q"]
 
 
 def against_pis(bench: Workbench, iq: torch.Tensor, subject: Subject, maps: Maps) -> tuple[list, list]:
@@ -215,18 +162,47 @@ def against_pis(bench: Workbench, iq: torch.Tensor, subject: Subject, maps: Maps
     return table, agreement
 
 
-def save_curves(drawn: dict[tuple[str, str], Curves], plan: AttributionPlan, folder) -> None:
-    """``attribution_curves.npz``: ``share`` (steps + 1,), and (N, steps + 1) arrays for each method and task."""
+def removals_of(bench: Workbench, iq: torch.Tensor, subject: Subject, indices: np.ndarray) -> dict[str, Remove]:
+    """How the curves take pixels away: by emptying them, and by the operators of the perturbations beside it.
+
+    Of sequences whole instants go; beside zeros another frame's take their place.
+    """
+    removals: dict[str, Remove] = {"zero": emptied}
+    donors = donors_of(bench, indices)
+    draws = torch.Generator().manual_seed(bench.parts.seed)
+    if subject.x.ndim == 3:
+        if donors is not None and donors.seen.shape[1:] == subject.x.shape[1:]:
+            unknown = torch.full((len(subject.x),), -1, device=subject.x.device)
+            removals["swap"] = BySwap(donors.of(donors.drawn(unknown, draws)))
+        return removals
+    view = replace(view_of(bench, iq), donors=donors, places=torch.full((len(iq),), -1, device=iq.device))
+    for name, operator in operators_of(bench, bench.parts.make["perturbation"]).items():
+        by = ByOperator(view, operator, bench.classifier.representation, bench.parts.seed)
+        try:
+            by(subject.x[:1], torch.zeros_like(units(subject.x[:1])), slice(0, 1))
+        except UserError as why:
+            say(bench, f"curves by {name} are left out: {why}")
+        else:
+            removals[name] = by
+    return removals
+
+
+def save_curves(drawn: dict[tuple[str, str], Drawn], plan: AttributionPlan, folder) -> None:
+    """``attribution_curves.npz``: ``share`` (steps + 1,), and (N, steps + 1) for each method, task and operator.
+
+    Their names are ``deletion|<method>|<task>|<operator>`` and ``insertion|...``.
+    """
     arrays = {"share": np.linspace(0, 1, plan.curve_steps + 1)}
-    for (name, task), found in drawn.items():
-        arrays[f"deletion|{name}|{task}"] = found.deletion.astype(np.float32)
-        arrays[f"insertion|{name}|{task}"] = found.insertion.astype(np.float32)
+    for (name, task), by_operator in drawn.items():
+        for operator, found in by_operator.items():
+            arrays[f"deletion|{name}|{task}|{operator}"] = found.deletion.astype(np.float32)
+            arrays[f"insertion|{name}|{task}|{operator}"] = found.insertion.astype(np.float32)
     with replacing(folder / "attribution_curves.npz") as temporary:
         np.savez_compressed(temporary, **arrays)
 
 
 def extend_gallery(bench: Workbench, methods: dict[str, Method], plan: AttributionPlan) -> None:
-    """Add maps of the predicted classes for both tasks to the frames of ``gallery.npz``."""
+    """Add maps of the classes named, and of the modulation named against its runner-up, to ``gallery.npz``."""
     path = bench.parts.folder / "gallery.npz"
     gallery = Gallery.load(path)
     network, device = bench.classifier.network, bench.accelerator.device
@@ -234,9 +210,12 @@ def extend_gallery(bench: Workbench, methods: dict[str, Method], plan: Attributi
     with torch.no_grad():
         said = [network(part) for part in x.split(plan.batch_size)]
     target = {task: torch.cat([getattr(p, task).argmax(-1) for p in said]) for task in ("modulation", "snr")}
-    shown = Subject(x, target)
+    shown, pair = Subject(x, target), torch.cat([rivals_of(p.modulation) for p in said])
     for name, method in methods.items():
         for task in target:
             maps = maps_of(method, network, shown, task, plan.batch_size)
             gallery.attributions[f"{name}_{task}"] = maps.cpu().numpy()
-    gallery.save(path)
+        maps = contrast_of(method, network, shown.x, pair, "modulation", plan.batch_size)
+        gallery.attributions[f"{name}_contrast"] = maps.cpu().numpy()
+    runner_up = np.asarray(bench.classifier.modulations)[pair[:, 1].cpu().numpy()]
+    replace(gallery, runner_up=runner_up).save(path)

@@ -2,6 +2,8 @@
 
 from amc_xai.parts import Parts
 from amc_xai.tasks.attributing import explain_by_attribution
+from amc_xai.tasks.attribution_methods import check_methods
+from amc_xai.tasks.evidence import weigh_evidence
 from amc_xai.tasks.explaining import explain
 from amc_xai.tasks.perturbing import check_explainable
 from amc_xai.tasks.reporting import report
@@ -17,9 +19,11 @@ def run(parts: Parts, name: str = "explain", part: str = "test", needs_checkpoin
     bench = Workbench.build(parts)
     check_explainable(bench)
     indices = bench.split.part(part)
+    check_methods(bench, indices)
     with tracked(bench) as tracker:
         values = test(bench, indices)
         explain(bench, indices)
         explain_by_attribution(bench, indices)
+        weigh_evidence(bench, indices)
         report(bench, values)
         track_test(tracker, bench, values)

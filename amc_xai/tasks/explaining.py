@@ -8,12 +8,13 @@ from amc_xai.tasks.gallery import make_gallery
 from amc_xai.tasks.perturbing import score_perturbations
 from amc_xai.tasks.views import gives_pictures
 from amc_xai.tasks.workbench import Workbench
+from amc_xai.tasks.worked import show_frames
 
 
 def explain(bench: Workbench, indices: np.ndarray, at_most: int | None = None) -> None:
     """Score the perturbations on these frames, ``at_most`` so many; leaves the tables of `score_perturbations`.
 
-    Of pictures also ``gallery.npz``.
+    Of pictures also ``gallery.npz``, ``worked.npz`` and ``counterfactuals.npz``.
     """
     if not bench.accelerator.is_main_process:
         return
@@ -27,3 +28,4 @@ def explain(bench: Workbench, indices: np.ndarray, at_most: int | None = None) -
     if hasattr(bench.classifier.representation, "cells") or gives_pictures(bench):
         # Of all frames: a few hundred don't hold one of each class at each SNR.
         make_gallery(bench, plan, indices).save(bench.parts.folder / "gallery.npz")
+    show_frames(bench, indices)

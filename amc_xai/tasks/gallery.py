@@ -32,6 +32,7 @@ def make_gallery(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray) 
         image=view.image.cpu().numpy(),
         channels=np.asarray(view.channels),
         extent=float("nan") if isinstance(extent, str) else float(extent),
+        axes=axes_of(bench),
         masks=gallery_masks(plan, view, fraction, bench.parts.seed, bench.classifier.representation),
         mask_fraction=fraction,
         **answered(bench, indices, prediction),
@@ -49,8 +50,16 @@ def make_plain_gallery(bench: Workbench, indices: np.ndarray) -> Gallery:
     return Gallery(
         image=x.cpu().numpy(),
         channels=np.asarray(bench.classifier.representation.channels),
+        axes=axes_of(bench),
         **answered(bench, indices, bench.classifier.network(x)),
     )
+
+
+def axes_of(bench: Workbench) -> np.ndarray:
+    """What the axes of each channel's pictures are (C,), in words; empty of pictures that nobody here drew."""
+    representation = bench.classifier.representation
+    told = getattr(representation, "axes", {})
+    return np.asarray([told.get(channel, "") for channel in representation.channels], np.str_)
 
 
 def answered(bench: Workbench, indices: np.ndarray, prediction: Prediction) -> dict[str, np.ndarray]:

@@ -91,6 +91,7 @@ def draw(source, readable: np.ndarray, parts: Parts) -> None:
         np.asarray(source.snrs)[source.snr_index[chosen]],
         np.asarray(picture.channels),
         extent=picture.extent,
+        axes=np.asarray([picture.axes[channel] for channel in picture.channels]),
     )
     path = parts.folder / "figures" / "constellation_grid.png"
     title = "All samples of a frame, at unit power"

@@ -14,6 +14,7 @@ from amc_xai.explain import (
     write_pis_csv,
 )
 from amc_xai.explain.channels import channel_rows, channel_worth
+from amc_xai.explain.contrast import contrast_rows, flow_rows
 from amc_xai.explain.perturbing import NothingToTake
 from amc_xai.explain.scope import operator_scope
 from amc_xai.explain.table_files import write_rows
@@ -31,8 +32,8 @@ SCOPE_FRAMES = 128
 def score_perturbations(bench: Workbench, plan: PerturbationPlan, indices: np.ndarray) -> None:
     """Score the plan on these frames; the first process scores all.
 
-    Leaves ``pis.csv`` with the confusions, ``channels.csv``, the tables by class and SNR of both, and
-    ``operators.csv``.
+    Leaves ``pis.csv`` with the confusions, ``channels.csv``, the tables by class and SNR of both,
+    ``contrast.csv``, ``flows.csv`` and ``operators.csv``.
     """
     donors = donors_of(bench, indices)
     operators = operators_of(bench, plan)
@@ -158,6 +159,9 @@ def write_scores(bench: Workbench, plan: PerturbationPlan, result: PisResult) ->
     folder, classifier = bench.parts.folder, bench.classifier
     write_pis_csv(result.rows, folder / "pis.csv")
     write_perturbed_confusions(result.predictions, classifier.modulations, classifier.snrs, folder)
+    write_rows(contrast_rows(result.predictions, bench.parts.seed, plan.resamples), folder / "contrast.csv")
+    classes = {"modulation": classifier.modulations, "snr": [f"{snr:g}" for snr in classifier.snrs]}
+    write_rows(flow_rows(result.predictions, classes, bench.parts.seed, plan.resamples), folder / "flows.csv")
     for by, names, file in (
         ("modulation", classifier.modulations, "pis_by_class.csv"),
         ("snr", classifier.snrs, "pis_by_snr.csv"),

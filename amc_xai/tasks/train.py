@@ -30,7 +30,7 @@ def run(
     objective: str | list[str] = "validation_joint_accuracy",
     test_after: bool = True,
     explain_after: bool = True,
-    explain_frames: int | None = 150,
+    explain_frames: int | None = 100,
     needs_checkpoint: bool = False,
 ) -> float | list[float]:
     """Train as configured and return the best epoch's ``objective``.

@@ -42,6 +42,21 @@ def test_ranks_and_agreement_by_hand():
     assert {row["items"] for row in agreement if row["nominal_fraction"] == 0.1} == {3}
 
 
+def test_agreement_of_ranks_has_an_interval_and_says_why_where_it_is_unknown():
+    drops = {("top", str(k), 0.1): 0.01 * k for k in range(12)}
+    near = {key: drop + 0.015 * (k % 3) for k, (key, drop) in enumerate(drops.items())}
+    flat = dict.fromkeys(drops, 0.25)
+    rows = {row["a"]: row for row in compare_with_pis(drops, {"near": near, "flat": flat}, "snr")[1]}
+    for name in ("spearman", "kendall"):
+        found = rows["near"]
+        assert -1 <= found[f"{name}_low"] < found[name] < found[f"{name}_high"] <= 1
+        assert np.isnan([rows["flat"][f"{name}{end}"] for end in ("", "_low", "_high")]).all()
+    assert rows["near"]["note"] == "" and rows["flat"]["note"] == "all forecasts are equal"
+    still = compare_with_pis(dict.fromkeys(drops, 0.0), {"near": near}, "snr")[1]
+    alone = compare_with_pis({("top", "0", 0.1): 0.2}, {"near": near}, "snr")[1]
+    assert (still[0]["note"], alone[0]["note"]) == ("all drops are equal", "one masking alone")
+
+
 def test_drops_are_those_of_one_task_and_operator():
     row = {
         "selector": "top",
@@ -93,7 +108,8 @@ def test_the_table_ranks_the_true_map_above_every_control(judged):
     network, subject, plan = judged
     method = IntegratedGradients(8, 8)
     for task, row in (("modulation", 0), ("snr", 3)):
-        scored, maps, found = method_scores(network, subject, "ig", method, task, plan, seed=0)
+        (scored,), maps, drawn = method_scores(network, subject, "ig", method, task, plan, seed=0)
+        found = drawn["zero"]
         assert (
             maps[:, 0, row].min() > 0.5
             and maps.sum((1, 3))[:, [r for r in range(4) if r != row]].abs().max() < 1e-6

@@ -70,23 +70,50 @@ def test_masks_hold_the_exact_share_of_the_lit_pixels_and_are_nested(selector, f
         assert not (mask & ~wider).any()
 
 
-def brute(kind: str, row: int, column: int, size: int) -> float:
-    x, y = (column + 0.5) * 2 / size - 1, (row + 0.5) * 2 / size - 1
-    if kind == "annulus":
-        return abs(math.hypot(x, y) - 0.4)
-    return abs((math.degrees(math.atan2(y, x)) - 30 + 180) % 360 - 180)
-
-
-@pytest.mark.parametrize(("kind", "selector"), [("annulus", Annulus(0.4)), ("sector", Sector(30.0))])
-def test_bands_are_the_pixels_nearest_to_their_middle(kind, selector):
+def test_a_sector_is_the_pixels_nearest_in_angle_to_its_ray():
     view = counts_view(3)
-    mask = selector.mask(view, "symbols", 0.3, generator(0))[:, 0]
+    mask = Sector(30.0).mask(view, "symbols", 0.3, generator(0))[:, 0]
+
+    def turn(row: int, column: int) -> float:
+        x, y = (column + 0.5) * 2 / 12 - 1, (row + 0.5) * 2 / 12 - 1
+        return abs((math.degrees(math.atan2(y, x)) - 30 + 180) % 360 - 180)
+
     for image, chosen in zip(view.image[:, 0], mask, strict=True):
         distance = {
-            flag: [brute(kind, r, c, 12) for r, c in ((image > 0) & (chosen == flag)).nonzero().tolist()]
+            flag: [turn(r, c) for r, c in ((image > 0) & (chosen == flag)).nonzero().tolist()]
             for flag in (True, False)
         }
         assert max(distance[True]) <= min(distance[False]) + 1e-3
+
+
+@pytest.mark.parametrize("within", [0.0, 0.25, 0.6, 1.0])
+@pytest.mark.parametrize("fraction", [0.1, 0.5])
+def test_a_ring_lies_where_its_share_of_the_lit_pixels_is_inside_it(within, fraction):
+    view = counts_view(3, rate=0.7, size=20)
+    mask = Annulus(within).mask(view, "symbols", fraction, generator(0))[:, 0]
+    for image, chosen in zip(view.image[:, 0], mask, strict=True):
+        lit = (image > 0).nonzero().tolist()
+        radius = sorted(math.hypot(2 * r + 1 - 20, 2 * c + 1 - 20) for r, c in lit)
+        begin, count = within * (1 - fraction) * len(lit), round(fraction * len(lit))
+        taken = sorted(math.hypot(2 * r + 1 - 20, 2 * c + 1 - 20) for r, c in chosen.nonzero().tolist())
+        # As many of the sorted radii from there on; those of one radius (up to 16 mirrored pixels) tie as a group.
+        low = max(0, math.floor(begin - 16))
+        high = min(len(lit), math.ceil(begin + count + 16))
+        assert len(taken) == math.floor(fraction * len(lit) + 0.5)
+        assert radius[low] <= taken[0] and taken[-1] <= radius[high - 1]
+
+
+def test_rings_of_two_places_are_never_one_mask_however_little_of_the_picture_is_lit():
+    # A lone ring of points in a large dark picture: all radii below it had the same nearest pixels.
+    angle = torch.linspace(0, 2 * math.pi, 40)[:-1]
+    image = torch.zeros(1, 1, 64, 64)
+    for radius, share in ((0.45, 20), (0.5, 39)):
+        x, y = radius * angle[:share].cos(), radius * angle[:share].sin()
+        image[0, 0, ((y + 1) * 32).long(), ((x + 1) * 32).long()] = 1.0
+    view = View(None, image, ["symbols"])
+    for fraction in (0.1, 0.5, 0.9):
+        masks = [ring.mask(view, "symbols", fraction, generator(0)) for ring in annuli().values()]
+        assert all((a != b).any() for i, a in enumerate(masks) for b in masks[:i])
 
 
 def test_ties_between_mirrored_pixels_are_uniform_over_seeds():
@@ -202,6 +229,8 @@ def test_what_does_not_apply_says_so(selector, view, message):
 def test_families_are_named_after_their_values():
     assert list(annuli([0, 0.25])) == ["annulus_0", "annulus_0.25"]
     assert list(sectors([0, 90.5])) == ["sector_0", "sector_90.5"]
-    for bad in (lambda: annuli([]), lambda: annuli([-1]), lambda: sectors([]), lambda: Published("left")):
+    for bad in (lambda: annuli([]), lambda: annuli([-1]), lambda: annuli([1.5]), lambda: sectors([])):
         with pytest.raises(UserError):
             bad()
+    with pytest.raises(UserError):
+        Published("left")

@@ -14,7 +14,7 @@ ALL = [
     "confusion_snr",
     "f1_by_class",
     "training_curves",
-    "pis_by_fraction",
+    "pis_drops",
     "constellations_trajectory",
     "constellations_symbols",
     "constellations_masked_trajectory",
@@ -37,7 +37,7 @@ def test_all_figures_in_order_and_nothing_else(run_folder):
         ("predictions.npz", ALL[:3]),
         ("metrics.json", ["f1_by_class"]),
         ("history.jsonl", ["training_curves"]),
-        ("pis.csv", ["pis_by_fraction"]),
+        ("pis.csv", ["pis_drops"]),
         ("limits.csv", ["limits_by_snr"]),
     ],
 )

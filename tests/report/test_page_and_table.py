@@ -13,7 +13,7 @@ from amc_xai.report.figures import draw_figures
 from amc_xai.report.page import write_page
 from amc_xai.report.table import summary_table
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "input"}
 
 
 class Reader(HTMLParser):

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from amc_xai.evaluation.confusion import f1_macro
+from amc_xai.report.heat_maps import channel_map, pis_map
 from amc_xai.report.perturbation_maps import (
     perturbation_maps,
     perturbed_confusions,
     perturbed_f1,
-    pis_map,
     published_shares,
 )
 from amc_xai.report.run_files import read_pis
@@ -60,12 +60,33 @@ def arrays():
 
 
 def test_a_map_holds_each_score_in_its_cell_snrs_ascending(rows):
+    sure = {"q_value": 0.01}
+    rows = [row | (sure if row["snr"] == "10.0" else {"q_value": 0.2}) for row in rows]
     figure = pis_map(rows, "snr", "SNR")
     panels = {axes.get_gid(): axes for axes in figure.axes if axes.get_gid()}
-    assert set(panels) == {f"{s}|{c}" for s in ("top", "published_bottom") for c in ("a", "b")}
-    shown = panels["published_bottom|b"].images[0].get_array()
-    assert np.allclose(shown, [[11.01 - 4, 11.05 - 4], [21.01, 21.05]])
-    assert [label.get_text() for label in panels["top|b"].get_yticklabels()] == ["\N{MINUS SIGN}4", "10"]
+    assert set(panels) == {"a", "b"}
+    texts = [label.get_text() for label in panels["b"].get_xticklabels()]
+    assert texts == ["top 1 %", "top 5 %", "published bottom 1 %", "published bottom 5 %"]
+    shown = panels["b"].images[0].get_array()
+    assert np.allclose(shown, [[1.01 - 4, 1.05 - 4, 11.01 - 4, 11.05 - 4], [11.01, 11.05, 21.01, 21.05]])
+    assert [label.get_text() for label in panels["a"].get_yticklabels()] == ["\N{MINUS SIGN}4", "10"]
+    # The row of -4 dB is not told from 0 and is hatched, that of 10 dB is not.
+    assert {patch.get_gid() for patch in panels["b"].patches} == {f"uncertain|0|{k}" for k in range(4)}
+
+
+def test_channels_by_class_hatch_what_is_not_told_from_0_and_write_the_rest():
+    rows = [
+        {
+            "modulation": name, "channel": channel, "task": task, "measure": "swap", "frames": 40.0,
+            "value": value, "low": value - 0.1, "high": value + 0.1, "q_value": 0.001 if value > 0.1 else 0.4,
+        }
+        for m, name in enumerate(("BPSK", "QPSK")) for c, channel in enumerate(("a", "b"))
+        for task in ("modulation", "snr") for value in [0.3 * m + 0.05 * c]
+    ]  # fmt: skip
+    panels = {axes.get_gid(): axes for axes in channel_map(rows, "modulation", "Modulation").axes}
+    assert np.allclose(panels["snr"].images[0].get_array(), [[0, 5], [30, 35]])
+    assert {patch.get_gid() for patch in panels["snr"].patches} == {"uncertain|0|0", "uncertain|0|1"}
+    assert [text.get_text() for text in panels["snr"].texts] == ["30", "35"]
 
 
 def test_confusions_show_each_selectors_costliest_mask_with_snrs_sorted(arrays):
@@ -81,7 +102,9 @@ def test_confusions_show_each_selectors_costliest_mask_with_snrs_sorted(arrays):
 def test_f1_lines_are_those_of_the_confusions(arrays):
     lines = {line.get_gid(): line for axes in perturbed_f1(arrays).axes for line in axes.get_lines()}
     line = lines["top|modulation|a"]
-    assert list(line.get_xdata()) == [0.01, 0.1]
+    assert list(line.get_xdata()) == [0, 1]  # evenly spaced, so that no two labels meet
+    ticks = perturbed_f1(arrays).axes[0].get_xticklabels()
+    assert [label.get_text() for label in ticks] == ["1", "10"]
     assert line.get_ydata() == pytest.approx([float(f1_macro(arrays["modulation"][k])) for k in (1, 0)])
 
 

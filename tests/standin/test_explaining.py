@@ -47,7 +47,7 @@ def test_every_selector_and_every_operator(device, operator, tmp_path):
     selectors = SELECTORS if operator == "zero" else ["top"]
     given = [
         f"perturbation/operator={operator}", f"perturbation.selectors=[{','.join(selectors)}]",
-        "perturbation.fractions=[0.3]", "perturbation.available.annulus.radii=[0.5]",
+        "perturbation.fractions=[0.3]", "perturbation.available.annulus.within=[0.5]",
         "perturbation.available.sector.degrees=[90]", "perturbation.control=random_matched",
         "representation.channels=[trajectory,symbols]",
     ]  # fmt: skip

@@ -105,6 +105,13 @@ def test_images_leave_tables_curves_and_maps_in_the_gallery(tmp_path):
     table = read_table(tmp_path / "pis_vs_attribution.csv", ("selector", "drop", "drop_rank"))
     assert len(table) == 2 * 3 * 2  # tasks, selectors, fractions
     assert all(0 < row["share_integrated_gradients"] < 1 for row in table)
+    # Beside the maps stands one that is the same everywhere: it foretells each mask's share of the lit pixels.
+    assert [row["share_uniform"] for row in table] == pytest.approx(
+        [row["nominal_fraction"] for row in table], abs=0.05
+    )
+    ranks = read_table(tmp_path / "attribution_agreement.csv", ("kind", "a", "note"))
+    uniform = [row for row in ranks if (row["kind"], row["a"]) == ("drops", "uniform")]
+    assert len(uniform) == 2 * 2 and all("spearman_low" in row for row in uniform)
     weight = torch.cat([-torch.ones(4), torch.ones(4)])
     target = Reader()(image[:3]).snr.argmax(1)
     sign = (2 * target - 1)[:, None, None, None] * (target == 1)[:, None, None, None]
@@ -122,7 +129,8 @@ def test_samples_are_explained_and_drawn_along_the_frame(tmp_path):
     )
     explain_by_attribution(bench, np.arange(12))
     assert {path.name for path in tmp_path.iterdir()} == {
-        "attribution.csv", "attribution_curves.npz", "attribution_agreement.csv", "gallery.npz"
+        "attribution.csv", "attribution_curves.npz", "attribution_agreement.csv", "contrast_maps.csv",
+        "gallery.npz",
     }  # fmt: skip
     gallery = Gallery.load(tmp_path / "gallery.npz")
     # The frames of this source are of class A at 10 dB and of class B at 0 dB by turns.

@@ -7,6 +7,7 @@ _HOME = {
     "Method": "method",
     "attribute": "method",
     "attribute_input": "method",
+    "contrast_input": "method",
     "GradCam": "grad_cam",
     "ExpectedGradients": "gradients",
     "GradientShap": "gradients",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -89,6 +90,19 @@ def attribute_input(
         ) from error
     finally:
         network.train(training)
+
+
+def contrast_input(
+    method: Method, network: nn.Module, x: torch.Tensor, pair: torch.Tensor, task: str
+) -> torch.Tensor:
+    """Why the first class of ``pair`` (B, 2) and not the second: the one's map less the other's.
+
+    Every method here is linear in what it explains, but for Grad-CAM, which is taken without its cut at 0.
+    """
+    if getattr(method, "relu", False):
+        method = replace(method, relu=False)
+    named, rival = (attribute_input(method, network, x, pair[:, k], task) for k in (0, 1))
+    return named - rival
 
 
 def _reaches_its_input(network: nn.Module, x: torch.Tensor, task: str) -> bool:

@@ -1,0 +1,86 @@
+"""What ``task=explain`` leaves of single frames: three at work, changed ones, the optimal observer beside them."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from amc_xai.explain.asking import margin, rivals_of
+from amc_xai.report.attribution_files import read_table
+from amc_xai.report.evidence import NEEDED
+from amc_xai.report.worked import CHANGED, WORKED, read_archive
+from amc_xai.tasks.evidence import weigh_evidence
+from amc_xai.tasks.views import donors_of
+from amc_xai.tasks.worked import DONORS, show_frames
+
+
+def test_worked_and_changed_frames_are_those_of_the_network(bench_of, tmp_path):
+    bench = bench_of()
+    indices, network = bench.split.test, bench.classifier.network.eval()
+    show_frames(bench, indices)
+    arrays = read_archive(tmp_path / "worked.npz", WORKED)
+    assert set(arrays["kind"]) <= {"right", "wrong", "faint"} and "right" in arrays["kind"]
+    right = arrays["kind"].tolist().index("right")
+    assert arrays["named"][right] == arrays["modulation"][right]
+    assert arrays["axes"].tolist() == ["I to the right, Q upwards, each from −3 to 3"]
+    image = torch.from_numpy(arrays["image"])
+    with torch.no_grad():
+        logits = network(image).modulation
+        pair = rivals_of(logits)
+        donors = donors_of(bench, indices)
+        order = np.random.default_rng([bench.parts.seed, 4]).permutation(len(donors.places))[:DONORS]
+        given = network(donors.seen[torch.from_numpy(order)]).modulation
+    names = np.asarray(bench.source.modulations)
+    assert arrays["named"].tolist() == names[pair[:, 0].numpy()].tolist()
+    # Of the only channel another frame's means that frame: what is lost is the lead less the mean of theirs.
+    lead = margin(logits, pair)
+    for f in range(len(image)):
+        theirs = margin(given, pair[f : f + 1].expand(len(given), -1)).mean()
+        assert arrays["lost"][f, 0] == pytest.approx(float(lead[f] - theirs), abs=1e-3)
+        assert arrays["lost_low"][f, 0] <= arrays["lost"][f, 0] <= arrays["lost_high"][f, 0]
+    changed = read_archive(tmp_path / "counterfactuals.npz", CHANGED)
+    assert changed["variant"].tolist() == [
+        "as it came", "turned by 30°", "with noise for 10 dB less", "with Q half a symbol late",
+        "without its outermost 25 % of symbols",
+    ]  # fmt: skip
+    assert changed["named"][:, 0].tolist() == changed["modulation"].tolist()
+    with torch.no_grad():
+        again = network(torch.from_numpy(changed["image"][0])).modulation.argmax(1)
+    assert changed["named"][0].tolist() == names[again.numpy()].tolist()
+    # Each change shows: no picture is the one before the change.
+    assert all((changed["image"][:, v] != changed["image"][:, 0]).any() for v in range(1, 5))
+
+
+def test_the_noise_that_is_added_takes_ten_decibels(bench_of):
+    from amc_xai.tasks.worked import changed_frames
+
+    bench = bench_of("dataset.channel.carrier_offset_std=0")
+    indices = np.flatnonzero(bench.source.snr_index == 1)[:40]  # 24 dB of Es/N0
+    iq = bench.source.read(indices)
+    noisy = changed_frames(bench, iq, indices, torch.Generator().manual_seed(0))["with noise for 10 dB less"]
+    added = float((noisy - iq).square().sum(1).mean())
+    # Mean sample power 1, so N = 8 / 10^2.4 a sample; nine times as much comes on top.
+    assert added == pytest.approx(9 * 8 / 10**2.4, rel=0.05)
+
+
+def test_evidence_is_weighed_beside_maps_that_know_nothing(bench_of, tmp_path):
+    bench = bench_of("perturbation.evidence_frames=24", "attribution=smooth_grad", "attribution.metric_frames=0")
+    weigh_evidence(bench, bench.split.test)
+    rows = read_table(tmp_path / "evidence.csv", NEEDED)
+    whole = {row["map"]: row for row in rows if row["modulation"] == "all" and row["snr_low"] != row["snr_high"]}
+    assert set(whole) == {"own", "smooth_grad", "uniform", "random"}
+    # At 24 dB the evidence of BPSK against 8PSK is log 4 for every symbol: such frames have no order.
+    assert 6 <= whole["own"]["frames"] < 24
+    assert whole["random"]["low"] < 0.1 and whole["random"]["high"] > -0.1
+    assert {row["modulation"] for row in rows} == {"all", "BPSK", "8PSK"}
+    for row in rows:
+        assert -1 <= row["low"] <= row["value"] <= row["high"] <= 1
+
+
+def test_where_the_evidence_is_unknown_the_log_says_why(bench_of, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    bench = bench_of("dataset.channel.multipath=rayleigh")
+    weigh_evidence(bench, bench.split.test)
+    assert "evidence.csv is left out: limits are known for white noise alone" in caplog.text
+    assert not (tmp_path / "evidence.csv").exists()
