@@ -75,7 +75,7 @@ def stress_figure(rows: Sequence[dict[str, Any]]) -> Figure:
         handles.append(Patch(facecolor=GRID, label="Known from training"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     figure.suptitle(
-        "Accuracy against one impairment at a time, with 95 % intervals", x=0.01, ha="left", fontweight="bold"
+        "Accuracy in percent against one impairment at a time, with 95 % intervals", x=0.01, ha="left", fontweight="bold"
     )
     return figure
 
@@ -97,7 +97,7 @@ def _panel(axes: Axes, name: str, rows: list[dict[str, Any]]) -> None:
             linewidth=1.4, markersize=3.5, gid=f"{name}|{task}",
         )  # fmt: skip
     axes.set_xlim(-0.5, len(strengths) - 0.5)
-    axes.set_xticks(range(len(strengths)), [SHORT_PULSES.get(s, _number(s)) for s in strengths], fontsize=7.5)
+    axes.set_xticks(range(len(strengths)), [_short(strength) for strength in strengths], fontsize=7.5)
     if name == "pulse":
         axes.tick_params(axis="x", labelrotation=25)
     axes.set_ylim(-0.02, 1.02)
@@ -106,5 +106,11 @@ def _panel(axes: Axes, name: str, rows: list[dict[str, Any]]) -> None:
     axes.set_title(TITLES.get(name, name) + (f" ({unit})" if unit else ""), fontsize=9.5)
 
 
-def _number(text: str) -> str:
-    return f"{float(text):.4g}"
+def _short(strength: str) -> str:
+    """A strength for an axis: the name of a pulse, or a number to four digits."""
+    if strength in SHORT_PULSES:
+        return SHORT_PULSES[strength]
+    try:
+        return f"{float(strength):.4g}"
+    except ValueError:
+        return strength
