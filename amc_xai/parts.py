@@ -136,7 +136,7 @@ def overlay(cfg: DictConfig, stored: dict[str, Any], overrides: list[str]) -> Di
     result = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
     for key, value in stored.items():
         if key in result:
-            result[key] = without_copies(value) if key == "representation" else value
+            result[key] = FORMER[key](value) if key in FORMER else value
     groups, keys = given(overrides)
     for group in sorted(groups):  # an outer one before what is inside it
         if OmegaConf.select(cfg, group) is not None:
@@ -153,6 +153,19 @@ def without_copies(representation: dict[str, Any]) -> dict[str, Any]:
         for key, value in representation.items()
         if key != "samples_per_symbol"
     }
+
+
+def without_radii(perturbation: dict[str, Any]) -> dict[str, Any]:
+    """A stored perturbation whose rings are told by the shares inside them, as older checkpoints' are not."""
+    available = dict(perturbation.get("available") or {})
+    if "annulus" in available:
+        available["annulus"] = {k: v for k, v in available["annulus"].items() if k != "radii"}
+        perturbation = {**perturbation, "available": available}
+    return perturbation
+
+
+# What of a stored group is no longer a setting of its own.
+FORMER = {"representation": without_copies, "perturbation": without_radii}
 
 
 def given(overrides: list[str]) -> tuple[set[str], list[str]]:

@@ -85,8 +85,11 @@ def worked_figure(arrays: dict[str, np.ndarray], definition: str | None = None) 
         Patch(facecolor=VERMILION, label="for what was named"),
         Patch(facecolor=BLUE, label="for its rival"),
         Patch(facecolor="none", edgecolor="none", label=snr_note(definition)),
+        Patch(
+            facecolor="none", edgecolor="none", label="numbers: what the lead loses with another frame's channel"
+        ),
     ]
-    figure.legend(handles=notes, loc="outside lower center", ncols=3, fontsize=9, labelcolor=MUTED)
+    figure.legend(handles=notes, loc="outside lower center", ncols=2, fontsize=9, labelcolor=MUTED)
     figure.suptitle("Three frames at work", fontsize=12, fontweight="bold", x=0.01, ha="left")
     return figure
 
