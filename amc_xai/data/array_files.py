@@ -18,6 +18,14 @@ from amc_xai.errors import UserError
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NPY = b"\x93NUMPY"
+# Classes of MATLAB's arrays that hold nothing but numbers or letters.
+SAFE_KINDS = {
+    "double",
+    "single",
+    "logical",
+    "char",
+    *(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)),
+}
 
 
 class ArrayFile:
@@ -83,10 +91,18 @@ class ArrayFile:
     def _matlab(self, what: str, **options: Any) -> Any:
         import scipy.io
 
-        sizes = read_or_refuse(self.path, lambda: scipy.io.whosmat(str(self.path), appendmat=False))
+        held = read_or_refuse(self.path, lambda: scipy.io.whosmat(str(self.path), appendmat=False))
         if what == "whosmat":
-            return sizes
-        refuse_too_large(self.path, 8 * sum(math.prod(s) for n, s, _ in sizes if n in options["variable_names"]))
+            return held
+        wanted = [entry for entry in held if entry[0] in options["variable_names"]]
+        for name, _, kind in wanted:
+            # Cells in cells, deep enough, end the whole process in SciPy's reader.
+            if kind not in SAFE_KINDS:
+                raise UserError(
+                    f"dataset.path: {name} of {self.path} is a MATLAB {kind} array, which is not loaded; save "
+                    "plain numbers, or words as char(y)"
+                )
+        refuse_too_large(self.path, 8 * sum(math.prod(shape) for _, shape, _ in wanted))
         return read_or_refuse(self.path, lambda: scipy.io.loadmat(str(self.path), appendmat=False, **options))
 
 

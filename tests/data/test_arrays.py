@@ -1,6 +1,7 @@
 """Plain arrays: each format, layout and way to label gives the same frames, and what doesn't fit is named."""
 
 import pickle
+import struct
 from pathlib import Path
 
 import h5py
@@ -128,7 +129,6 @@ def test_names_in_the_ways_of_each_format(tmp_path):
     with h5py.File(tmp_path / "words.h5", "w") as file:
         file["X"], file["snr"], file["y"] = X, SNR, Y.tolist()  # of any length, in HDF5
     check(Arrays(str(tmp_path / "words.h5")))
-    check(Arrays(str(mat(tmp_path, X=X, y=Y.astype(object)[:, None], snr=SNR))))  # a cell array
     assert Arrays(str(npz(tmp_path, X=X, y=Y, snr=SNR)), classes=NAMES[::-1]).modulations == NAMES[::-1]
     with pytest.raises(UserError, match=r"dataset.classes: y .* also holds BPSK"):
         Arrays(str(tmp_path / "a.npz"), classes=["QPSK", "8PSK"])
@@ -185,6 +185,33 @@ def test_frames_are_read_in_place(tmp_path, write):
 def test_copies_of_frames_are_known(tmp_path):
     origin = Arrays(str(npz(tmp_path, X=X[[0, 1, 2, 0, 4, 5, 6, 7, 8, 9, 10, 1]], y=Y, snr=SNR))).origin
     assert np.flatnonzero(origin.recording != np.arange(12)).tolist() == [3, 11]
+
+
+def nested_cells(depth: int) -> bytes:
+    """A MATLAB 5 file whose ``y`` is a cell in a cell in a cell, so deep."""
+
+    def element(kind: int, data: bytes) -> bytes:
+        return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+    def head(kind: int) -> bytes:
+        return element(6, struct.pack("<II", kind, 0)) + element(5, struct.pack("<ii", 1, 1)) + element(1, b"y")
+
+    pieces = [element(14, head(6) + element(9, struct.pack("<d", 1)))]
+    size = len(pieces[0])
+    for _ in range(depth):
+        size += len(head(1))
+        pieces.append(struct.pack("<II", 14, size) + head(1))
+        size += 8
+    return b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H", 0x0100) + b"IM" + b"".join(reversed(pieces))
+
+
+def test_cells_of_matlab_are_refused(tmp_path):
+    path = mat(tmp_path, X=X, y=Y.astype(object)[:, None], snr=SNR)
+    with pytest.raises(UserError, match=r"y of .* is a MATLAB cell array, which is not loaded; .* as char\(y\)"):
+        Arrays(str(path))
+    path.write_bytes(path.read_bytes() + nested_cells(100_000)[128:])  # which would end this process
+    with pytest.raises(UserError, match=r"y of .* is a MATLAB cell array"):
+        Arrays(str(path))
 
 
 class Program:
