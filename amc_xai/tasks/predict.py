@@ -61,7 +61,7 @@ def write_csv(path, predictions: Predictions, source, dataset_path: str | None) 
         for k in range(len(predictions)):
             where = [dataset_path or "", "", k]
             if hasattr(source, "file_index"):
-                where = [source.files[source.file_index[k]].name, int(source.start[k]), k]
+                where = [source.names[source.file_index[k]], int(source.start[k]), k]
             said = [modulations[named[k]], f"{shares[k, named[k]]:.4f}", f"{snrs[best[k]]:g}"]
             said.append(f"{levels[k, best[k]]:.4f}")
             writer.writerow([*where, *said, *(f"{p:.4f}" for p in [*shares[k], *levels[k]])])

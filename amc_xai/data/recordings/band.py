@@ -28,14 +28,14 @@ class Band:
 
         The carrier's phase goes by the number, so that frames of one recording fit together.
         """
+        from scipy.signal import fftconvolve
+
         centre = (self.lower + self.upper) / 2
         turns = np.mod(centre * np.arange(first, first + samples.shape[1], dtype=np.float64), 1.0)
-        mixed = (samples[0] + 1j * samples[1].astype(np.complex128)) * np.exp(-2j * np.pi * turns)
         with np.errstate(all="ignore"):  # NaN passes, and is named by the source
-            from scipy.signal import fftconvolve
-
+            mixed = (samples[0] + 1j * samples[1].astype(np.complex128)) * np.exp(-2j * np.pi * turns)
             z = fftconvolve(mixed, taps(self.upper - self.lower), mode="valid")
-        return np.stack([z.real, z.imag]).astype(np.float32)
+            return np.stack([z.real, z.imag]).astype(np.float32)
 
 
 @lru_cache(maxsize=64)

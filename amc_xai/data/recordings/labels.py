@@ -6,6 +6,7 @@ import math
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from amc_xai.data.recordings.raw import one_line
 from amc_xai.data.recordings.recording import Label, Recording
 from amc_xai.errors import UserError
 
@@ -51,7 +52,7 @@ def read_labels(path: Path, recordings: list[Recording], root: Path) -> None:
                 where = f"dataset.labels: line {reader.line_num} of {path}"
                 add_row({c: (row[c] or "").strip() for c in CSV_COLUMNS}, named, where)
     except (csv.Error, UnicodeError, OSError) as error:
-        raise UserError(f"dataset.labels: {path} is no readable CSV file ({error})") from error
+        raise UserError(f"dataset.labels: {path} is no readable CSV file ({one_line(str(error))})") from error
 
 
 def names_of(recordings: list[Recording], root: Path) -> dict[str, list[Named]]:
@@ -83,10 +84,12 @@ def add_row(row: dict[str, str], named: dict[str, list[Named]], where: str) -> N
     found = list({id(file.held): file.held for file in fit}.values())
     if not found:
         hint = f"; {alike[0].held[0].path} is: write its path below dataset.path" if alike else ""
-        raise UserError(f"{where} names {row['file'] or 'no file'}, which isn't there{hint}")
+        raise UserError(f"{where} names {one_line(row['file']) or 'no file'}, which isn't there{hint}")
     if len(found) > 1:
         which = ", ".join(sorted(str(held[0].path) for held in found)[:3])
-        raise UserError(f"{where} names {row['file']}, which may be {which}; write its path below dataset.path")
+        raise UserError(
+            f"{where} names {one_line(row['file'])}, which may be {which}; write its path below dataset.path"
+        )
     (held,) = found
     end = max(recording.stop for recording in held)
     start, stop = (sample(row[c], none, f"{where}: {c}") for c, none in (("start", 0), ("stop", end)))
@@ -94,7 +97,7 @@ def add_row(row: dict[str, str], named: dict[str, list[Named]], where: str) -> N
         raise UserError(f"{where} labels the samples {start} to {stop}; {held[0].path} has the samples 0 to {end}")
     snr = decibels(row["snr"], where) if row["snr"] else None
     for recording in held:
-        recording.labels.append(Label(start, stop, row["modulation"] or None, snr))
+        recording.labels.append(Label(start, stop, one_line(row["modulation"]) or None, snr))
 
 
 def sample(text: str, otherwise: int, where: str) -> int:

@@ -72,5 +72,5 @@ def open_npy(path: Path, antenna: int | None) -> Recording:
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks, and not for ever."""
-    return " ".join(text.split())[:300]
+    """The text without line breaks and other signs that no terminal shows, and not for ever."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))[:300]

@@ -48,14 +48,16 @@ def open_archive(path: Path, reading: Reading) -> list[Recording]:
     clock = str(path) if any(name.endswith(COLLECTION) for name in members) else None
     found = []
     for meta in metas:
-        known_by = path if len(metas) == 1 else path / meta.lstrip("/")
+        known_by = path if len(metas) == 1 else path / one_line(meta.lstrip("/"))
 
         def within(name: str | None, meta: str = meta, known_by: Path = known_by) -> Held:
             data = (
                 meta.removesuffix(META) + DATA if name is None else f"{meta.rpartition('/')[0]}/{name}".lstrip("/")
             )
             if data not in members:
-                raise UserError(f"dataset.path: {known_by} has no samples beside it, in a file named {data}")
+                raise UserError(
+                    f"dataset.path: {known_by} has no samples beside it, in a file named {one_line(data)}"
+                )
             return members[data]
 
         held = members[meta]
