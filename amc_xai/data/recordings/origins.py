@@ -30,7 +30,7 @@ def one_for_the_same_samples(recordings: Sequence[Recording]) -> np.ndarray:
         places = np.linspace(0, max(0, len(recording) - LOOK), 3, dtype=int)
         looks = [recording.numbers.read(int(place), LOOK) for place in places]
         # One silence is like another.
-        if any(look.any() for look in looks):
+        if any(look.tobytes().strip(b"\0") for look in looks):
             same = found.setdefault((len(recording), *(look.tobytes() for look in looks)), k)
             if same != k:
                 number[stretch] = same
