@@ -135,8 +135,9 @@ class Recording:
         return self.band.filtered(around, start - margin)
 
     def _values(self, start: int, count: int) -> np.ndarray:
-        with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, which the source names
+        # What float32 can't hold becomes infinite, and what is no number stays none: the source names both.
+        with np.errstate(over="ignore", invalid="ignore"):
             part = self.numbers.read(start - self.first, count).astype(np.float32)
-        values = np.zeros((2, len(part)), np.float32)
-        values[: part.shape[1]] = ((part - np.float32(self.zero)) / np.float32(self.scale)).T
+            values = np.zeros((2, len(part)), np.float32)
+            values[: part.shape[1]] = ((part - np.float32(self.zero)) / np.float32(self.scale)).T
         return values
