@@ -74,9 +74,8 @@ def stress_figure(rows: Sequence[dict[str, Any]]) -> Figure:
     if any(row["inside_training"] for row in rows):
         handles.append(Patch(facecolor=GRID, label="Known from training"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-    figure.suptitle(
-        "Accuracy in percent against one impairment at a time, with 95 % intervals", x=0.01, ha="left", fontweight="bold"
-    )
+    title = "Accuracy in percent against one impairment at a time, with 95 % intervals"
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     return figure
 
 
