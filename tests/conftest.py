@@ -67,7 +67,20 @@ class Outcome:
 
 
 @pytest.fixture
-def cli(tmp_path, monkeypatch, capsys):
+def figures():
+    """Asked for by tests whose commands are to draw."""
+
+
+@pytest.fixture
+def undrawn(request, monkeypatch):
+    """Runs leave no figures unless ``figures`` is asked for: drawing takes five times as long as a tiny run."""
+    if "figures" not in request.fixturenames:
+        # Here and not by the name that tasks import: one that is imported in this test would keep it.
+        monkeypatch.setattr("amc_xai.report.figures.build_figures", lambda folder: iter(()))
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch, capsys, undrawn):
     """Run ``python -m amc_xai ARGS`` in this process; the run folder is a fresh one."""
     from amc_xai.__main__ import main
 

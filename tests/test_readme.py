@@ -16,6 +16,16 @@ OWN = "hydra.searchpath=[file://my_conf]"
 # One trial of a search, one run of a sweep over experiments, are enough to see that the command runs.
 SEARCH = ["hydra.sweeper.n_trials=1", "backbone=timm", "backbone.name=test_resnet"]
 SWEEP = ["backbone=timm", "backbone.name=test_resnet", "seed=0", "extractor=none", "loss=fixed", "limits=none"]
+# Whose figures are drawn: the rest of a run doesn't hang on them, and they take five times as long as it.
+DRAWN = ["", "task=explain checkpoint=RUN/checkpoints/best.pt attribution=integrated_gradients"]
+# What is many times as much of the same, by the override that asks for it.
+LESS = {
+    "task.workers=2": ["task.workers=1"],
+    "trainer.epochs": ["trainer.epochs=1"],
+    "experiment=pis": ["perturbation.frames=2"],
+    "experiment=pis_published": ["perturbation.frames=2"],
+    "attribution": ["attribution.frames=4", "attribution.curve_steps=4", "attribution.random_orders=1"],
+}
 
 
 @pytest.fixture
@@ -38,8 +48,7 @@ def here(tmp_path, monkeypatch, trained, store, brought, pictures):
     return tmp_path
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if OWN not in c], ids=lambda c: c or "defaults")
-def test_command_runs(cli, here, command):
+def run_at_a_tiny_size(cli, command: str) -> None:
     given = shlex.split(command)
     keys = {override.split("=")[0] for override in given}
     task = next((o.split("=")[1] for o in given if o.startswith("task=")), "train")
@@ -49,9 +58,27 @@ def test_command_runs(cli, here, command):
         own = NEEDS.get(next(o for o in given if o.startswith("experiment=")).replace("=", "/"), [])
         given += ["dataset.frames_per_epoch=40", "split.ratios=[0.8,0.1,0.1]", *own]
         given += [o for o in SWEEP if not (own and o.startswith("backbone"))] if "-m" in keys else []
-    if not keys & {"checkpoint", "resume", "--help", "--cfg"} and task in ("train", "generate", "limits"):
+    elif "-m" in keys:
+        given += ["task.explain_after=false"]
+    given += [less for asked, fewer in LESS.items() if {asked} & {*keys, *given} for less in fewer]
+    # What goes on with a run has its settings; the first of a run that may go on has none yet.
+    goes_on = keys & {"checkpoint", "resume"} and "resume=auto" not in given
+    if not goes_on and not keys & {"--help", "--cfg"} and task in ("train", "generate", "limits"):
         given = tiny(*given)
     assert cli(*given).code == 0
+
+
+@pytest.mark.parametrize(
+    "command", [c for c in COMMANDS if OWN not in c and c not in DRAWN], ids=lambda c: c or "defaults"
+)
+def test_command_runs(cli, here, command):
+    run_at_a_tiny_size(cli, command)
+
+
+@pytest.mark.parametrize("command", DRAWN, ids=lambda c: c or "defaults")
+def test_command_runs_and_draws(figures, cli, here, command):
+    assert command in COMMANDS
+    run_at_a_tiny_size(cli, command)
 
 
 def test_example_of_a_network_of_ones_own(cli, here, monkeypatch):

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from amc_xai.data.cell_names import check_apart
 from amc_xai.data.contracts import FrameSource, rates_of
 from amc_xai.data.split_files import cell_path, write_cell
 from amc_xai.errors import UserError
@@ -63,29 +64,46 @@ def labelled_cells(source: FrameSource) -> dict[tuple[int, int], np.ndarray]:
     return {divmod(int(n), len(source.snrs)): part for n, part in zip(numbers, parts, strict=True)}
 
 
-def write_cells(
-    source: FrameSource, writer: CellWriter, root: Path, stamp: dict[str, Any], workers: int = 1
-) -> Iterator[bool]:
-    """Write every cell below ``root``, yielding for each whether it had to be (False: it stood there already).
-
-    ``stamp`` says what is written; it is left in ``root`` as ``conversion.json``, and a folder that was begun with
-    another one is refused. What an interrupted run left half done is removed.
+def cells_of(source: FrameSource) -> list[tuple[str, float, np.ndarray]]:
+    """Modulation, SNR and frames of every cell that holds any.
 
     Raises:
-        UserError: if the folder holds the work of another conversion, or there is no labelled frame.
+        UserError: if none does, or two classes would share their files.
     """
     cells = labelled_cells(source)
     if not cells:
         raise UserError("dataset: there is no frame with both labels known, so there is nothing to write")
+    check_apart([source.modulations[m] for m in sorted({m for m, _ in cells})])
+    return [(source.modulations[m], source.snrs[s], indices) for (m, s), indices in cells.items()]
+
+
+def write_cells(
+    source: FrameSource,
+    writer: CellWriter,
+    root: Path,
+    stamp: dict[str, Any],
+    workers: int = 1,
+    cells: list[tuple[str, float, np.ndarray]] | None = None,
+) -> Iterator[bool]:
+    """Write every cell below ``root``, yielding for each whether it had to be (False: it stood there already).
+
+    ``stamp`` says what is written; it is left in ``root`` as ``conversion.json``, and a folder that was begun with
+    another one is refused. What an interrupted run left half done is removed. ``cells``: what to write in place of
+    :func:`cells_of`, a file each.
+
+    Raises:
+        UserError: if the folder holds the work of another conversion, or there is no labelled frame.
+    """
+    cells = cells_of(source) if cells is None else cells
     if workers < 1:
         raise UserError(f"task.workers must be 1 or more, not {workers}")
     prepare(root, stamp)
     open_cells = []
-    for (m, s), indices in cells.items():
-        if writer.is_written(root, source.modulations[m], source.snrs[s], len(indices)):
+    for modulation, snr, indices in cells:
+        if writer.is_written(root, modulation, snr, len(indices)):
             yield False
         else:
-            open_cells.append((source.modulations[m], source.snrs[s], indices))
+            open_cells.append((modulation, snr, indices))
     if workers == 1 or len(open_cells) < 2:
         for modulation, snr, indices in open_cells:
             writer.write(root, modulation, snr, source, indices)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 
+from amc_xai.data.cell_names import class_of
 from amc_xai.data.choice import check_count, check_facts, check_names, choose_modulations, choose_snrs
 from amc_xai.errors import UserError
 
@@ -126,7 +127,7 @@ def find_images(root: Path) -> tuple[dict[tuple[str, float, int, str, str], Path
     for path in sorted(root.glob("*/*/*.[pP][nN][gG]")):
         match = NAME.fullmatch(path.name)
         if match and match["modulation"].lower() == path.parent.parent.name.lower():
-            key = (path.parent.parent.name, float(match["snr"]), int(match["k"]))
+            key = (class_of(path.parent.parent.name), float(match["snr"]), int(match["k"]))
             found[*key, match["type"], match["twin"] or ""] = path
     if not found:
         raise UserError(

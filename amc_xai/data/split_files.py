@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from amc_xai.data.cell_names import class_name, class_of, snr_name
 from amc_xai.data.hdf5 import BY_FRAME
 from amc_xai.errors import UserError
 from amc_xai.files import replacing
@@ -17,9 +18,10 @@ from amc_xai.files import replacing
 SNR_FOLDER = re.compile(r"SNR_([+-]?\d+(?:\.\d+)?)", re.IGNORECASE)
 
 
-def cell_path(root: Path, modulation: str, snr: float) -> Path:
-    """Where the frames of one cell lie."""
-    return root / modulation / f"SNR_{snr:g}" / f"{modulation}_SNR_{snr:g}.h5"
+def cell_path(root: Path, modulation: str, snr: float, ending: str = ".h5") -> Path:
+    """Where the frames of one cell lie: always below ``root``, and no two cells in one file."""
+    name, level = class_name(modulation), f"SNR_{snr_name(snr)}"
+    return root / name / level / f"{name}_{level}{ending}"
 
 
 def write_cell(
@@ -54,9 +56,10 @@ def find_cells(root: Path) -> dict[tuple[str, float], Path]:
     cells: dict[tuple[str, float], Path] = {}
     for path in sorted(root.glob("*/[sS][nN][rR]_*/*.[hH]*5")):
         match = SNR_FOLDER.fullmatch(path.parent.name)
-        modulation = path.parent.parent.name
+        folder = path.parent.parent.name
+        modulation = class_of(folder)
         # Trees made by hand vary in case ("snr_10") and in the ending (".h5", ".hdf5").
-        if match and path.stem.lower() == f"{modulation}_{path.parent.name}".lower():
+        if match and path.stem.lower() == f"{folder}_{path.parent.name}".lower():
             twin = cells.setdefault((modulation, float(match[1])), path)
             if twin != path:
                 raise UserError(f"dataset.path: {twin} and {path} both claim to be {modulation} at {match[1]} dB")

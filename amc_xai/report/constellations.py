@@ -9,7 +9,18 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from amc_xai.report.gallery import Gallery
-from amc_xai.report.style import DPI, LOUD, MUTED, VERMILION, decibels, new_figure, snr_label, snr_note, styled
+from amc_xai.report.style import (
+    DPI,
+    LOUD,
+    MUTED,
+    VERMILION,
+    decibels,
+    new_figure,
+    plain,
+    snr_label,
+    snr_note,
+    styled,
+)
 
 COLORMAP = "inferno"
 FAINTEST = 0.25  # least brightness of a lit pixel, so that it shows on the dark ground
@@ -83,7 +94,7 @@ def constellation_grid(
     bare(axes)
     axes.set(xlim=(-0.5, len(snrs) - 0.5), ylim=(len(classes) - 0.5, -0.5), aspect="equal")
     axes.set_xticks(range(len(snrs)), [decibels(snr) for snr in snrs])
-    axes.set_yticks(range(len(classes)), classes)
+    axes.set_yticks(range(len(classes)), [plain(name) for name in classes])
     axes.set_xlabel(snr_label(snr_definition))
     of = f" ({channel})" if len(gallery.channels) > 1 else ""
     axes.set_title(f"{title}{of}")

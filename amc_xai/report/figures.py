@@ -25,6 +25,8 @@ from amc_xai.report.gallery import Gallery
 from amc_xai.report.gates import gate_by_snr
 from amc_xai.report.heat_maps import channel_maps
 from amc_xai.report.history import training_curves
+from amc_xai.report.inspection import inspection_figures
+from amc_xai.report.inspection_files import ARRAYS, read_inspection
 from amc_xai.report.limits import limits_by_snr
 from amc_xai.report.perturbation import pis_by_fraction
 from amc_xai.report.perturbation_maps import perturbation_maps, published_shares
@@ -49,7 +51,8 @@ def draw_figures(run_folder: str | Path) -> list[Path]:
     constellations, with masks constellations_masked and with maps attribution and attribution_by_snr (with
     ``_<channel>`` appended if there are several), of sequences attribution_samples_<method>, of points
     attribution_points_<method>; ``attribution.csv``, ``attribution_curves.npz``, ``sanity.csv`` and
-    ``pis_vs_attribution.csv`` the figures of how far maps can be trusted. Each file is written by
+    ``pis_vs_attribution.csv`` the figures of how far maps can be trusted; ``inspection.npz`` with
+    ``inspection.json`` those named inspection_<what>. Each file is written by
     write-then-rename. Raises ``UserError`` if the folder is missing or a file in it is broken.
     """
     folder = run_folder_of(run_folder)
@@ -90,6 +93,8 @@ def build_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
         if len(gallery.snr):
             yield from _gallery_figures(gallery, definition)
     yield from _attribution_figures(folder)
+    if (folder / ARRAYS).exists():
+        yield from inspection_figures(read_inspection(folder))
 
 
 def _why_figures(folder: Path, definition: str | None) -> Iterator[tuple[str, Figure]]:

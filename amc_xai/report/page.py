@@ -14,8 +14,10 @@ from amc_xai.evaluation.metrics import chance, load_metrics
 from amc_xai.files import replacing
 from amc_xai.report.anchors import METHODS, AnchorRow, methods_of, overall, read_anchors
 from amc_xai.report.answers import sentences
+from amc_xai.report.inspection_files import ABOUT, read_about
 from amc_xai.report.page_attribution import attribution_sections
 from amc_xai.report.page_figures import figure, pictures
+from amc_xai.report.page_inspection import after_figures, before_figures
 from amc_xai.report.page_parts import DASH, PAGE, number, section, table
 from amc_xai.report.page_players import player_sections
 from amc_xai.report.run_files import NOTE, TEXT_COLUMNS, PisRow, read_pis, run_folder_of
@@ -30,25 +32,28 @@ def write_page(run_folder: str | Path) -> Path:
     It opens with what the tables say in sentences. Then come the headline numbers (with ``anchors.csv`` those of
     classical methods beside them), the figures that lie in ``figures/`` (draw them first, with ``draw_figures``),
     those that answer why before the others, the tables by SNR, by class, of channels, of masking and of
-    attribution, and the overrides of ``.hydra/overrides.yaml``; what isn't there is left out. Raises ``UserError``
-    if the folder is missing or holds neither numbers nor figures.
+    attribution, what an inspection found, and the overrides of ``.hydra/overrides.yaml``; what isn't there is left
+    out. Raises ``UserError`` if the folder is missing or holds neither numbers nor figures.
     """
     folder = run_folder_of(run_folder)
     metrics = load_metrics(folder / "metrics.json") if (folder / "metrics.json").exists() else None
     pis = read_pis(folder / "pis.csv") if (folder / "pis.csv").exists() else []
     why, others = pictures(folder / "figures")
-    if metrics is None and not pis and not why and not others:
+    inspected = read_about(folder) if (folder / ABOUT).exists() else None
+    if metrics is None and not pis and not why and not others and inspected is None:
         raise UserError(
             f"run_folder: '{folder}' holds nothing to report on; "
             "a report needs metrics.json, pis.csv or figures/*.png."
         )
     said = "".join(f"<li>{escape(sentence, quote=False)}</li>" for sentence in sentences(folder))
     sections = [section("In short", f"<ul class=answers>{said}</ul>" if said else "")]
+    sections += before_figures(inspected) if inspected else []
     if metrics is not None:
         anchors = read_anchors(folder / "anchors.csv") if (folder / "anchors.csv").exists() else []
         sections.append(section("Result", _headline(metrics, anchors)))
     sections.append(section("Why", "".join(map(figure, why))))
     sections.append(section("Figures", "".join(map(figure, others))))
+    sections += after_figures(inspected) if inspected else []
     if metrics is not None:
         limits = read_limits(folder / "limits.csv") if (folder / "limits.csv").exists() else {}
         sections.append(section("By SNR", _by_snr(metrics, limits)))

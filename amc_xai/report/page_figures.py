@@ -24,6 +24,13 @@ CAPTIONS = {
     "channels_by_class": "Accuracy lost when a channel is another frame's, by true modulation; hatched: not told "
     "from 0.",
     "channels_by_snr": "Accuracy lost when a channel is another frame's, by true SNR; hatched: not told from 0.",
+    "inspection_power": "Power of the frames: by class, and one by one.",
+    "inspection_values": "How large I and Q are. A pile at the right end is clipping; a spread over many decades, "
+    "bytes read as another type than they were written.",
+    "inspection_spectrum": "Mean spectrum of each class at its highest SNR; grey: the band with 99 % of the power "
+    "above the noise floor.",
+    "inspection_spectrogram": "A recording over time, and the stretches of it that became frames.",
+    "constellation_grid": "All samples of a frame of each class and SNR.",
     "accuracy_by_snr": "Accuracy at each SNR. Bands: 95 % intervals; dotted: chance; dashed: the limit; thin and "
     "grey: classical methods without learning.",
     "limits_by_snr": "The best possible accuracy at each SNR, beside classical methods without learning.",

@@ -143,6 +143,11 @@ def es_n0_axis(axes: Axes, es_n0_db: Mapping[float, float | None]) -> None:
     above.spines["top"].set_visible(True)
 
 
+def plain(text: str) -> str:
+    """A label from a file as text that matplotlib doesn't take for a formula, which may be none it can read."""
+    return text.replace("$", r"\$")
+
+
 def decibels(value: float) -> str:
     """An SNR as a tick label: ``-4``, ``2.5``, with a true minus sign."""
     return f"{value:g}".replace("-", "\N{MINUS SIGN}")

@@ -6,12 +6,15 @@ import numpy as np
 import torch
 from PIL import Image
 
+from amc_xai.data.cell_names import class_name, snr_name
 from amc_xai.data.contracts import FrameSource
 from amc_xai.errors import UserError
 from amc_xai.files import replacing
 from amc_xai.perturbation import PerturbationPlan, SymbolSelector, View, Zero
 
 AT_ONCE = 64
+# Parts the names of pictures, so that none may stand in a class's own.
+PARTING = "_"
 
 
 class PngWriter:
@@ -39,7 +42,7 @@ class PngWriter:
 
     def names(self, modulation: str, snr: float, k: int) -> dict[tuple[str, str, float], str]:
         """The file name of each (channel, selector, fraction) of frame k; no selector for the original."""
-        cell = f"{modulation}_SNR_{snr:g}_sample_{k}"
+        cell = f"{class_name(modulation, PARTING)}_SNR_{snr_name(snr)}_sample_{k}"
         named = {(c, "", 0.0): f"{c}_{cell}.png" for c in self.representation.channels}
         for c in self.representation.channels:
             for name, fraction in self.twins:
@@ -47,7 +50,7 @@ class PngWriter:
         return named
 
     def is_written(self, root: Path, modulation: str, snr: float, frames: int) -> bool:
-        folder = root / modulation / f"SNR_{snr:g}"
+        folder = picture_folder(root, modulation, snr)
         if not folder.is_dir():
             return False
         there = {path.name for path in folder.iterdir()}
@@ -55,7 +58,7 @@ class PngWriter:
 
     @torch.no_grad()
     def write(self, root: Path, modulation: str, snr: float, source: FrameSource, indices: np.ndarray) -> None:
-        folder = root / modulation / f"SNR_{snr:g}"
+        folder = picture_folder(root, modulation, snr)
         channels = list(self.representation.channels)
         for begin in range(0, len(indices), AT_ONCE):
             iq = source.read(indices[begin : begin + AT_ONCE])
@@ -76,3 +79,8 @@ class PngWriter:
                 for j, pixels in enumerate(grey):
                     with replacing(folder / self.names(modulation, snr, begin + j)[key]) as temporary:
                         Image.fromarray(pixels).save(temporary)
+
+
+def picture_folder(root: Path, modulation: str, snr: float) -> Path:
+    """Where the pictures of one cell lie: always below ``root``."""
+    return root / class_name(modulation, PARTING) / f"SNR_{snr_name(snr)}"

@@ -1,67 +1,67 @@
 """``task=inspect``: what a source holds, and what would spoil a training on it."""
 
-import json
 import logging
 
 import numpy as np
 
 from amc_xai.data import Facts
-from amc_xai.data.inspection import cell_counts, chunks_of, scan, warnings_about
+from amc_xai.data.findings import warnings_about
+from amc_xai.data.inspection import chunks_of, scan
 from amc_xai.errors import UserError
-from amc_xai.files import replacing
 from amc_xai.parts import Parts
 from amc_xai.progress import progress
-from amc_xai.report import Gallery
+from amc_xai.report import Gallery, draw_figures, write_page
 from amc_xai.report.constellations import constellation_grid
 from amc_xai.report.style import write_figure
 from amc_xai.representation import Constellation
 from amc_xai.signal.snr import definition_in_words, es_n0_in_words, es_n0_offset_db
+from amc_xai.tasks.inspecting import assembled
+from amc_xai.tasks.lengths import of_one_length
+from amc_xai.tasks.symbol_rates import rates_by_class, rates_by_recording, sentences
 
 log = logging.getLogger(__name__)
 SHOWN_SNRS = 8
 
 
 def run(parts: Parts, name: str = "inspect", needs_checkpoint: bool = False) -> None:
-    """Read every frame of ``dataset`` once; leaves ``inspection.json`` and ``figures/constellation_grid.png``."""
+    """Read every frame of ``dataset`` once.
+
+    Leaves ``inspection.json``, ``inspection.npz``, ``figures/`` and ``report.html``.
+    """
     source = parts.make["dataset"]()
     if hasattr(source, "image_shape"):
         raise UserError("dataset: task=inspect looks at I/Q frames; images can be looked at as they are")
-    frames = len(source.modulation_index)
-    chunks = chunks_of(frames)
+    chunks = chunks_of(source)
     statistics = scan(source, progress(chunks, "reading frames", 0, len(chunks)))
-    counts = cell_counts(source)
+    by_class, by_recording = rates_by_class(source, statistics), rates_by_recording(source, statistics)
     definition, sps = source.snr_definition, source.samples_per_symbol
     offsets = {name: es_n0_offset_db(definition, name, sps) for name in source.modulations}
-    unknown = int(((source.modulation_index < 0) | (source.snr_index < 0)).sum())
-    lines = [
-        f"{frames} frames of {source.frame_length} samples, {len(source.modulations)} classes, "
-        f"{len(source.snrs)} SNRs, {unknown} with an unknown label",
-        f"SNR labels: {', '.join(f'{s:g}' for s in source.snrs) or 'none'}; {meaning(source, offsets)}",
-        f"frames a cell: {counts.min() if counts.size else 0} to {counts.max() if counts.size else 0}",
-        f"{'class':<12}{'frames':>10}{'median RMS':>14}",
-    ]
-    rows = []
-    for m, modulation in enumerate(source.modulations):
-        here = (source.modulation_index == m) & statistics.finite
-        rms = float(np.median(statistics.rms[here])) if here.any() else None
-        rows.append({"modulation": modulation, "frames": int((source.modulation_index == m).sum()), "rms": rms})
-        rows[-1]["es_n0_offset_db"] = offsets[modulation]
-        lines.append(f"{modulation:<12}{rows[-1]['frames']:>10}{'-' if rms is None else format(rms, '.4g'):>14}")
-    log.info("\n%s", "\n".join(lines))
-    said = warnings_about(source, statistics)
+    said = [*warnings_about(source, statistics), *sentences(source, by_class, by_recording)]
+    found = assembled(source, statistics, by_class, by_recording, said, meaning(source, offsets), offsets)
+    found.save(parts.folder)
+    log.info("\n%s", in_lines(found.about))
     for sentence in said:
         log.warning("%s", sentence)
-    with replacing(parts.folder / "inspection.json") as temporary:
-        result = {
-            "frames": frames, "frame_length": source.frame_length, "snrs": source.snrs, "by_class": rows,
-            "snr_definition": source.snr_definition,
-            "frames_by_cell": counts.tolist(), "not_finite": np.flatnonzero(~statistics.finite).tolist(),
-            "dead": np.flatnonzero(statistics.dead).tolist(), "copies": statistics.copies.tolist(),
-            "warnings": said,
-        }  # fmt: skip
-        temporary.write_text(json.dumps(result, indent=1))
-    if counts.any():
-        draw(source, statistics.finite, parts)
+    draw(source, statistics.finite, parts)
+    draw_figures(parts.folder)
+    log.info("open %s", write_page(parts.folder))
+
+
+def in_lines(about: dict) -> str:
+    """The log's short table of what a source holds."""
+    cells = [count for row in about["frames_by_cell"] for count in row]
+    lines = [
+        f"{about['frames']} frames of {about['frame_length']} samples, {len(about['by_class'])} classes, "
+        f"{len(about['snrs'])} SNRs, {about['unknown']} with an unknown label",
+        f"SNR labels: {', '.join(f'{s:g}' for s in about['snrs']) or 'none'}; {about['snr_meaning']}",
+        f"frames a cell: {min(cells, default=0)} to {max(cells, default=0)}",
+        f"{'class':<12}{'frames':>10}{'median RMS':>14}{'samples a symbol':>20}",
+    ]
+    for row in [*about["by_class"], *([about["unlabelled"]] if about["unlabelled"] else [])]:
+        rms = "-" if row["rms"] is None else f"{row['rms']:.4g}"
+        rate = f"{row['samples_per_symbol']:.4g}" if row.get("told") else "-"
+        lines.append(f"{row['modulation'] or 'no label':<12}{row['frames']:>10}{rms:>14}{rate:>20}")
+    return "\n".join(lines)
 
 
 def meaning(source, offsets: dict[str, float | None]) -> str:
@@ -83,10 +83,13 @@ def draw(source, readable: np.ndarray, parts: Parts) -> None:
             first += here[:1].tolist()
     if not first:
         return
-    chosen = np.asarray(first)
+    chosen = of_one_length(source, np.asarray(first))
     picture = Constellation(Facts.of(source), image_size=64)
+    iq = source.read(chosen)
+    # Squares of large samples would leave float32's range; the picture has unit power anyway.
+    iq = iq / iq.abs().amax((1, 2), keepdim=True).clamp(min=1e-30)
     gallery = Gallery(
-        picture(source.read(chosen)).numpy(),
+        picture(iq).numpy(),
         np.asarray(source.modulations)[source.modulation_index[chosen]],
         np.asarray(source.snrs)[source.snr_index[chosen]],
         np.asarray(picture.channels),

@@ -11,6 +11,8 @@ from optuna.trial import FrozenTrial, TrialState
 from amc_xai.search.storage import close_storage, open_storage
 from tests.engines.conftest import wait_until
 
+# Slow: a cluster starts, and its controller looks for work, lost jobs and silent nodes at intervals of seconds.
+pytestmark = pytest.mark.slow
 JOB = Path(__file__).with_name("waiting_job.py")
 QUEUE = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=5", "hydra.launcher.partition=main"]
 

@@ -16,7 +16,7 @@ TINY = [
 
 
 @pytest.fixture
-def amc(tmp_path, monkeypatch, capsys):
+def amc(tmp_path, monkeypatch, capsys, undrawn):
     """Run the command line in ``tmp_path`` as a user would; returns the exit code."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_MODE", "offline")

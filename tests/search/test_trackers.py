@@ -59,7 +59,7 @@ def test_wandb_leaves_one_finished_offline_run_for_each_trial(amc, tmp_path):
         assert b64decode(entry.digest) == md5(best.read_bytes()).digest()
 
 
-def test_tensorboard_leaves_scalars_and_figures_for_each_trial(amc, tmp_path):
+def test_tensorboard_leaves_scalars_and_figures_for_each_trial(figures, amc, tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     assert amc(*SEARCH, "tracker=tensorboard", "tracker.folder=board", epochs=2) == 0
     for number in range(2):
