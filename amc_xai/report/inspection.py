@@ -13,6 +13,8 @@ from amc_xai.report.style import BLUE, GRID, MUTED, SERIES, new_figure, plain, s
 UNKNOWN = "no label"
 MOST_POINTS = 6000
 COLUMNS = 4
+# A source may have a thousand labels; a figure of so many would fill the memory. The tables have all of them.
+MOST_CLASSES = 48
 # Decibels under the highest point that a spectrum is shown down to.
 DEPTH = 80
 
@@ -68,7 +70,9 @@ def _decibel(rms: np.ndarray) -> np.ndarray:
 def _groups(found: Inspection) -> list[tuple[str, np.ndarray, str]]:
     """Name, frames (N,) bool and colour of each class that has frames, and of those without a label."""
     classes = [row["modulation"] for row in found.about["by_class"]]
-    named = [(name, found.modulation_label == m) for m, name in enumerate(classes)]
+    named = [(name, found.modulation_label == m) for m, name in enumerate(classes[:MOST_CLASSES])]
+    if len(classes) > MOST_CLASSES:
+        named.append(("all others", found.modulation_label >= MOST_CLASSES))
     named.append((UNKNOWN, found.modulation_label < 0))
     there = [(name, mine) for name, mine in named if mine.any()]
     colours = (MUTED if name == UNKNOWN else SERIES[k % len(SERIES)] for k, (name, _) in enumerate(there))
@@ -106,7 +110,7 @@ def values_figure(found: Inspection) -> Figure:
 @styled
 def spectra_figure(found: Inspection) -> Figure:
     """The mean spectrum of each class at its highest SNR, with the occupied band; lines have the class as gid."""
-    rate, names = found.about.get("sample_rate"), found.spectrum_names.tolist()
+    rate, names = found.about.get("sample_rate"), found.spectrum_names.tolist()[:MOST_CLASSES]
     scale, unit = frequency_unit(rate)
     high = -(-len(names) // COLUMNS)
     wide = min(len(names), COLUMNS)

@@ -20,7 +20,7 @@ from amc_xai.tasks.lengths import of_one_length
 from amc_xai.tasks.symbol_rates import rates_by_class, rates_by_recording, sentences
 
 log = logging.getLogger(__name__)
-SHOWN_SNRS = 8
+SHOWN_SNRS, MOST_CLASSES = 8, 100
 
 
 def run(parts: Parts, name: str = "inspect", needs_checkpoint: bool = False) -> None:
@@ -77,7 +77,7 @@ def draw(source, readable: np.ndarray, parts: Parts) -> None:
     """The first readable frame of each class at up to eight SNRs."""
     shown = np.unique(np.linspace(0, len(source.snrs) - 1, min(SHOWN_SNRS, len(source.snrs))).round().astype(int))
     first = []
-    for m in range(len(source.modulations)):
+    for m in range(min(MOST_CLASSES, len(source.modulations))):
         for s in shown:
             here = np.flatnonzero((source.modulation_index == m) & (source.snr_index == s) & readable)
             first += here[:1].tolist()

@@ -1,5 +1,7 @@
 """The figures of an inspection show the numbers of its files."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -111,3 +113,19 @@ def test_the_page_has_every_table_and_names_what_is_only_a_guess(found):
         "no label", "from \N{MINUS SIGN}2 to 3", "25 to 50",
     ):  # fmt: skip
         assert text in page, text
+
+
+def test_a_thousand_labels_make_no_figure_that_fills_the_memory(found):
+    label = np.arange(1000)
+    many = dataclasses.replace(
+        found,
+        about=found.about | {"by_class": [row(f"class {k}", 1) for k in label]},
+        rms=np.ones(1000),
+        modulation_label=label,
+        spectra=np.ones((1000, 64)),
+        spectrum_names=np.array([f"class {k}" for k in label]),
+    )
+    for name, figure in inspection_figures(many):
+        assert figure.get_size_inches().max() < 40, name
+    drawn = by_gid(dict(inspection_figures(many))["inspection_power"])
+    assert len(drawn["frames|all others"].get_xdata()) == 1000 - 48
