@@ -12,20 +12,13 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from amc_xai.data.hdf5 import hdf5_array, names_in, open_hdf5
+from amc_xai.data.matlab import MatFile
 from amc_xai.data.packed import ZIP, refuse_packed
 from amc_xai.data.stored import StoredArray, one_line, refuse_too_large
 from amc_xai.errors import UserError
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NPY = b"\x93NUMPY"
-# Classes of MATLAB's arrays that hold nothing but numbers or letters.
-SAFE_KINDS = {
-    "double",
-    "single",
-    "logical",
-    "char",
-    *(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)),
-}
 
 
 class ArrayFile:
@@ -65,7 +58,7 @@ class ArrayFile:
             return [name for name in names_in(self.path) if not name.startswith("#")]
         if self.kind == "npz":
             return [name.removesuffix(".npy") for name in self._entries() if name.endswith(".npy")]
-        return [name for name, *_ in self._matlab("whosmat")] if self.kind == "mat" else []
+        return list(read_or_refuse(self.path, lambda: MatFile(self.path).held)) if self.kind == "mat" else []
 
     def find(self, name: str) -> StoredArray | None:
         """The array of this name; None if there is none. A .npy has one, whatever the name."""
@@ -76,34 +69,11 @@ class ArrayFile:
             entry = next((e for e in (f"{name}.npy", name) if e in self._entries()), None)
             return None if entry is None else npz_array(self.path, entry, name)
         if self.kind == "mat":
-            if name not in self.names:
-                return None
-            array = self._matlab("loadmat", variable_names=[name]).get(name)
-            return None if not isinstance(array, np.ndarray) else in_memory(self.path, name, array, self._load)
+            return read_or_refuse(self.path, lambda: MatFile(self.path).find(name))
         return npy_array(self.path, name)
-
-    def _load(self, name: str) -> np.ndarray:
-        return self._matlab("loadmat", variable_names=[name])[name]
 
     def _entries(self) -> list[str]:
         return read_or_refuse(self.path, lambda: zipfile.ZipFile(self.path).namelist())
-
-    def _matlab(self, what: str, **options: Any) -> Any:
-        import scipy.io
-
-        held = read_or_refuse(self.path, lambda: scipy.io.whosmat(str(self.path), appendmat=False))
-        if what == "whosmat":
-            return held
-        wanted = [entry for entry in held if entry[0] in options["variable_names"]]
-        for name, _, kind in wanted:
-            # Cells in cells, deep enough, end the whole process in SciPy's reader.
-            if kind not in SAFE_KINDS:
-                raise UserError(
-                    f"dataset.path: {name} of {self.path} is a MATLAB {kind} array, which is not loaded; save "
-                    "plain numbers, or words as char(y)"
-                )
-        refuse_too_large(self.path, 8 * sum(math.prod(shape) for _, shape, _ in wanted))
-        return read_or_refuse(self.path, lambda: scipy.io.loadmat(str(self.path), appendmat=False, **options))
 
 
 def read_or_refuse(path: Path, read: Callable[[], Any]) -> Any:
@@ -123,11 +93,6 @@ def read_or_refuse(path: Path, read: Callable[[], Any]) -> Any:
             f"dataset.path: {path} is damaged or cut short ({type(error).__name__}: {one_line(error)}); copy or "
             "write it again"
         ) from error
-
-
-def in_memory(path: Path, name: str, array: np.ndarray, opened: Callable[[str], Any]) -> StoredArray:
-    """An array that had to be loaded whole; a worker process loads its own."""
-    return StoredArray(path, name, array.shape, array.dtype, None, partial(opened, name), _rows=array)
 
 
 def npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:

@@ -64,7 +64,7 @@ class SplitHdf5:
                 starts.append(starts[-1] + frames)
                 modulation.append(np.full(frames, m))
                 snr.append(np.full(frames, s))
-        if not self._files:
+        if not sum(map(len, self._files)):
             raise UserError(
                 f"dataset.modulations and dataset.snrs: {path} holds none of the cells that were asked for"
             )
