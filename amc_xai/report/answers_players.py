@@ -126,6 +126,11 @@ def symbols_sentence(rows: list[PisRow]) -> str | None:
             "; that is not told apart from what as many at random cost (difference "
             f"{hundredfold(excess[0])}, {hundredfold(excess[1])} to {hundredfold(excess[2])})"
         )
+    others = [one for one in felt if one is not row]
+    if others:
+        other = max(others, key=lambda one: abs(one["excess"]))
+        name = other["selector"].removesuffix("_symbols").replace("_", " ")
+        told += f"; without the {name} ones {points(other['drop'], other['drop_low'], other['drop_high'])}"
     return f"{told} ({int(row['frames']):,} frames)."
 
 

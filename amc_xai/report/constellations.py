@@ -145,7 +145,7 @@ def masked_twins(gallery: Gallery, channel: str, *, snr_definition: str | None =
             axes.set_xticks([])
             axes.set_yticks([])
             if row == 0:
-                axes.set_title(selector or "original", loc="center", fontsize=10)
+                axes.set_title((selector or "original").replace("_", " "), loc="center", fontsize=10)
         grid[row][0].set_ylabel(caption(gallery, g), rotation=0, ha="right", va="center", fontsize=9, labelpad=8)
     of = f" of channel {channel}" if len(gallery.channels) > 1 else ""
     share = "" if np.isnan(gallery.mask_fraction) else f": {100 * gallery.mask_fraction:g} % of lit pixels"

@@ -79,6 +79,8 @@ def test_symbols_are_compared_with_as_many_at_random():
         "Without half of the symbols, the outer ones, in every channel the modulation loses 15.0 points (12.0 to "
         "18.0), 8.0 points (5.0 to 11.0) more than without as many at random (300 frames)."
     )
+    both = symbols_sentence([mask("outer_symbols", 0.08, 0.001), mask("inner_symbols", 0.06, 0.001, drop=0.13)])
+    assert "as many at random; without the inner ones 13.0 points (10.0 to 16.0) (300 frames)." in both
     minus = "\N{MINUS SIGN}"
     alike = symbols_sentence([mask("outer_symbols", 0.01, 0.5)])
     assert f"not told apart from what as many at random cost (difference 1.0, {minus}2.0 to 4.0)" in alike
