@@ -54,16 +54,16 @@ def evidence_sentence(rows: list[Row]) -> str | None:
     beside = f"; {beside}" if beside else ""
     end = f"{beside} ({int(own['frames']):,} frames)."
     if own["low"] > max(best, 0.0):
-        return (
-            f"{at} what single symbols add to its lead follows the evidence that an optimal observer finds in "
-            f"them: rank correlation {bounds}{end}"
-        )
-    if own["high"] < 0.2:
-        return (
-            f"{at} what single symbols add to its lead hardly follows the evidence that an optimal observer finds "
-            f"in them: rank correlation {bounds}{end}"
-        )
-    return None
+        # As strong a word as the lower bound bears.
+        how = "follows" if own["low"] >= 0.5 else "partly follows" if own["low"] >= 0.2 else "only faintly follows"
+    elif own["high"] < 0.2:
+        how = "hardly follows"
+    else:
+        return None
+    return (
+        f"{at} what single symbols add to its lead {how} the evidence that an optimal observer finds in them: "
+        f"rank correlation {bounds}{end}"
+    )
 
 
 def evidence_table(rows: list[Row]) -> str:

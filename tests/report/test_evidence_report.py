@@ -20,9 +20,11 @@ ROWS = [
 
 def test_the_sentence_needs_the_intervals_apart():
     told = evidence_sentence(ROWS)
-    assert told.startswith("At 10 to 20 dB what single symbols add to its lead follows the evidence")
+    assert told.startswith("At 10 to 20 dB what single symbols add to its lead partly follows the evidence")
     assert "rank correlation 0.45 (0.40 to 0.50); a uniform map 0.10 and a random map 0.00 (96 frames)" in told
     assert evidence_sentence([row("own", 0.3, half=0.2), row("uniform", 0.2)]) is None
+    assert "only faintly follows" in evidence_sentence([row("own", 0.1), row("random", 0.0, half=0.01)])
+    assert "lead follows" in evidence_sentence([row("own", 0.7), row("random", 0.0)])
     assert "hardly follows" in evidence_sentence([row("own", 0.02), row("random", 0.0)])
     assert evidence_sentence([]) is None and evidence_sentence([row("random", 0.0)]) is None
 
