@@ -24,7 +24,8 @@ TASK_OF = {"cumulants": "modulation", "out_of_band": "snr", "m2m4": "snr"}
 BOTH = "cumulants_and_out_of_band"
 LIKELIHOOD, LIKELIHOOD_BOTH = "likelihood", "likelihood_and_out_of_band"
 TASKS = TASK_OF | {BOTH: "joint", LIKELIHOOD: "modulation", LIKELIHOOD_BOTH: "joint"}
-LIKELIHOOD_FRAMES = 2000  # at most: it takes some milliseconds a frame
+# The likelihood takes tens of milliseconds a frame: of so many at most, beside a run and by ``task=limits``.
+LIKELIHOOD_FRAMES_OF_RUN, LIKELIHOOD_FRAMES = 240, 2000
 NOT_JUDGED = -1
 
 
@@ -46,15 +47,25 @@ def anchors_of_run(source: FrameSource, indices: np.ndarray, folder: Path) -> No
             raise UserError(
                 f"they need linear modulations and {LEAST_SAMPLES_PER_SYMBOL:g} samples a symbol or more"
             )
-        write_anchors(source, limit_settings(source, indices).model, indices, folder / "anchors.csv")
+        model = limit_settings(source, indices).model
+        write_anchors(source, model, indices, folder / "anchors.csv", LIKELIHOOD_FRAMES_OF_RUN)
     except (UserError, RuntimeError, OSError) as error:
         # A yardstick beside the result; a run doesn't fail for want of it.
         log.info("no classical methods are shown beside the result: %s", error)
 
 
-def write_anchors(source: FrameSource, model: FrameModel, indices: np.ndarray, path: Path) -> None:
-    """Run the classical methods on these frames; one row for each SNR and method."""
-    right = right_answers(source, model, indices)
+def write_anchors(
+    source: FrameSource,
+    model: FrameModel,
+    indices: np.ndarray,
+    path: Path,
+    likelihood_frames: int = LIKELIHOOD_FRAMES,
+) -> None:
+    """Run the classical methods on these frames; one row for each SNR and method.
+
+    The likelihood judges ``likelihood_frames`` of them at most, evenly spread.
+    """
+    right = right_answers(source, model, indices, likelihood_frames)
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["snr", "method", "task", "frames", "accuracy", "low", "high"])
@@ -71,7 +82,9 @@ def write_anchors(source: FrameSource, model: FrameModel, indices: np.ndarray, p
     log.info("Classical methods on %d test frames: %s", len(indices), "; ".join(lines))
 
 
-def right_answers(source: FrameSource, model: FrameModel, indices: np.ndarray) -> dict[str, np.ndarray]:
+def right_answers(
+    source: FrameSource, model: FrameModel, indices: np.ndarray, likelihood_frames: int = LIKELIHOOD_FRAMES
+) -> dict[str, np.ndarray]:
     """For each method, which of these frames (n,) it gets right: 1, 0, or ``NOT_JUDGED``.
 
     It chooses among the source's classes or SNRs.
@@ -90,19 +103,19 @@ def right_answers(source: FrameSource, model: FrameModel, indices: np.ndarray) -
             here = decision.numpy() == truth[TASK_OF[method]][chosen]
             right[method][start : start + BATCH] = here
     right[BOTH] = right["cumulants"] & right["out_of_band"]
-    right[LIKELIHOOD] = likelihood_answers(source, names, indices)
+    right[LIKELIHOOD] = likelihood_answers(source, names, indices, likelihood_frames)
     judged = right[LIKELIHOOD] != NOT_JUDGED
     right[LIKELIHOOD_BOTH] = np.where(judged, right[LIKELIHOOD] & right["out_of_band"], NOT_JUDGED)
     return right
 
 
-def likelihood_answers(source: FrameSource, names: list[str], indices: np.ndarray) -> np.ndarray:
-    """Where the blind likelihood names the class right, of ``LIKELIHOOD_FRAMES`` of these frames, evenly spread.
+def likelihood_answers(source: FrameSource, names: list[str], indices: np.ndarray, most: int) -> np.ndarray:
+    """Where the blind likelihood names the class right, of ``most`` of these frames, evenly spread.
 
     Classes without a constellation are never named.
     """
     right = np.full(len(indices), NOT_JUDGED)
-    chosen = np.unique(np.linspace(0, len(indices) - 1, min(len(indices), LIKELIHOOD_FRAMES)).round().astype(int))
+    chosen = np.unique(np.linspace(0, len(indices) - 1, min(len(indices), most)).round().astype(int))
     known = [c for c, name in enumerate(names) if name in (*LINEAR, *UNIPOLAR.values())]
     prior = carrier_prior(source)
     starts = range(0, len(chosen), BATCH)
