@@ -30,9 +30,10 @@ def after_figures(about: Row) -> list[str]:
 def _facts(about: Row) -> str:
     values = about["values"]
     cells = [count for row in about["frames_by_cell"] for count in row]
+    classes = ", ".join(row["modulation"] for row in about["by_class"])
     rows = [
         ["Frames", f"{about['frames']:,} of {about['frame_length']:,} samples"],
-        ["Classes", f"{len(about['by_class'])}: {', '.join(row['modulation'] for row in about['by_class'])}"],
+        ["Classes", f"{len(about['by_class'])}: {classes}" if classes else "none"],
         ["SNR labels", f"{', '.join(map(decibels, about['snrs'])) or 'none'}; {about['snr_meaning']}"],
         ["Frames of each class at each SNR", f"{min(cells):,} to {max(cells):,}" if cells else DASH],
         ["Frames with an unknown label", f"{about['unknown']:,}"],

@@ -17,7 +17,7 @@ from amc_xai.representation import Constellation
 from amc_xai.signal.snr import definition_in_words, es_n0_in_words, es_n0_offset_db
 from amc_xai.tasks.inspecting import assembled
 from amc_xai.tasks.lengths import of_one_length
-from amc_xai.tasks.symbol_rates import rates_by_class, rates_by_recording, sentences
+from amc_xai.tasks.symbol_rates import borne_out, rates_by_class, rates_by_recording, sentences
 
 log = logging.getLogger(__name__)
 SHOWN_SNRS, MOST_CLASSES = 8, 100
@@ -33,7 +33,8 @@ def run(parts: Parts, name: str = "inspect", needs_checkpoint: bool = False) -> 
         raise UserError("dataset: task=inspect looks at I/Q frames; images can be looked at as they are")
     chunks = chunks_of(source)
     statistics = scan(source, progress(chunks, "reading frames", 0, len(chunks)))
-    by_class, by_recording = rates_by_class(source, statistics), rates_by_recording(source, statistics)
+    by_recording = rates_by_recording(source, statistics)
+    by_class = borne_out(rates_by_class(source, statistics), by_recording)
     definition, sps = source.snr_definition, source.samples_per_symbol
     offsets = {name: es_n0_offset_db(definition, name, sps) for name in source.modulations}
     said = [*warnings_about(source, statistics), *sentences(source, by_class, by_recording)]

@@ -84,6 +84,18 @@ def rates_by_recording(source: FrameSource, statistics: FrameStatistics) -> dict
     return dict(sorted(readings.items()))
 
 
+def borne_out(by_class: dict[str, RateReading], by_recording: dict[int, RateReading]) -> dict[str, RateReading]:
+    """The readings of classes that a recording agrees with, where recordings tell: long stretches know better."""
+    told = [reading.samples_per_symbol for reading in by_recording.values() if reading.told]
+    if not told:
+        return by_class
+    return {
+        name: reading
+        for name, reading in by_class.items()
+        if min(abs(reading.samples_per_symbol / rate - 1) for rate in told) < ALIKE
+    }
+
+
 def complex_of(iq: torch.Tensor) -> torch.Tensor:
     """Frames (n, 2, L) as complex numbers of unit power: large samples would leave float32's range."""
     z = torch.complex(iq[:, 0].double(), iq[:, 1].double())

@@ -8,7 +8,7 @@ import pytest
 from amc_xai.data import Synthetic
 from amc_xai.report import write_page
 from amc_xai.report.inspection_files import read_inspection
-from amc_xai.tasks.symbol_rates import agreed
+from amc_xai.tasks.symbol_rates import RateReading, agreed, borne_out
 
 pytestmark = pytest.mark.usefixtures("figures")
 
@@ -101,3 +101,12 @@ def test_looks_that_agree_decide_and_sure_ones_before_others():
     sure[15] = True
     alone = agreed(found, sure)
     assert alone.samples_per_symbol == found[15] and alone.sure == 1
+
+
+def test_what_short_frames_say_gives_way_to_long_stretches():
+    """At 100 samples a symbol frames find something between 2 and 16, and may agree on it."""
+    wrong, right = RateReading(15.9, 0.9, 0, 64), RateReading(8.01, 0.9, 0, 64)
+    slow, eight, guess = RateReading(100.0, 1, 1, 1), RateReading(8.0, 1, 1, 1), RateReading(100.0, 1, 0, 1)
+    assert borne_out({"": wrong}, {0: slow}) == {}
+    assert borne_out({"": wrong, "BPSK": right}, {0: slow, 1: eight}) == {"BPSK": right}
+    assert borne_out({"": wrong}, {0: guess}) == {"": wrong}
