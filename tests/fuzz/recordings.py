@@ -111,4 +111,19 @@ def sigmf(draw: Draw) -> Case:
     return Case({"r.sigmf": memory.getvalue()}, "recordings", keys | {"path": "r.sigmf"})
 
 
-RECORDINGS = [raw, wav, npy, sigmf]
+def sigmf_collection(draw: Draw) -> Case:
+    """Streams by their names, which may lead elsewhere, and a data set of another ending."""
+    about = {"core:datatype": "ci8", "core:dataset": "a.raw" if draw(SMALL) else one_of(draw, "../a.raw", *ODD)}
+    names = ["a" if draw(SMALL) else one_of(draw, "b", "../a", *ODD) for _ in range(one_of(draw, 0, 1, 1, 2))]
+    streams = [{"name": name, "hash": ""} if draw(SMALL) else name for name in names]
+    collection = {"collection": {"core:streams": streams if draw(SMALL) else one_of(draw, *ODD)}}
+    files = {
+        "in/a.sigmf-meta": json.dumps({"global": about, "captures": [], "annotations": []}).encode(),
+        "in/a.raw": samples(draw, "i1"),
+        "in/c.sigmf-collection": json.dumps(collection).encode(),
+        "a.raw": bytes(100),
+    }
+    return Case(files, "recordings", options(draw) | {"path": one_of(draw, "in", "in/c.sigmf-collection")})
+
+
+RECORDINGS = [raw, wav, npy, sigmf, sigmf_collection]
