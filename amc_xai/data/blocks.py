@@ -59,13 +59,11 @@ def split_cell(key: np.ndarray, length: int, ratios: np.ndarray, by_size: np.nda
     stretch = np.cumsum(new | (place % (BLOCK_GAPS * max(1, after.max())) == 0)) - 1
     order = np.lexsort((np.arange(frames), random_keys(np.arange(stretch[-1] + 1), seed)[stretch]))
     ordered, following = stretch[order], after[order]
-    part = np.empty(frames, np.int64)
-    gaps = 0
-    # Twice: the first round tells how many frames the gaps take, the second shares out the others.
-    for _ in range(2):
-        counts = nearest_counts(ratios, np.asarray([frames - gaps]))[:, 0]
-        part[order], gaps = by_size[2], 0
-        at = 0
+
+    def cut(expected: int) -> tuple[np.ndarray, int]:
+        """The parts where the gaps are expected to take so many frames, and how many they do."""
+        counts = nearest_counts(ratios, np.asarray([frames - expected]))[:, 0]
+        part, gaps, at = np.full(frames, by_size[2]), 0, 0
         for which in by_size[:2]:
             part[order[at : at + counts[which]]] = which
             at += counts[which]
@@ -73,7 +71,12 @@ def split_cell(key: np.ndarray, length: int, ratios: np.ndarray, by_size: np.nda
                 gap = min(following[at - 1], np.count_nonzero(ordered[at:] == ordered[at - 1]))
                 part[order[at : at + gap]] = LEFT_OUT
                 at, gaps = at + gap, gaps + gap
-    return part
+        return part, gaps
+
+    part, gaps = cut(0)
+    # The frames that are left over are shared out, unless the cuts then fall where fewer are lost.
+    shared, lost = cut(gaps)
+    return shared if lost >= gaps else part
 
 
 def sharing(key: np.ndarray, others: np.ndarray, length: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from amc_xai.__main__ import config_folder
 from amc_xai.data import Origin, Recordings, Split, SplitHdf5, stratified_split, verify
+from amc_xai.data.blocks import split_cell
 from amc_xai.data.conversion import SplitStoreWriter, write_cells
 from amc_xai.errors import UserError
 from amc_xai.parts import make_parts
@@ -60,6 +61,19 @@ def test_no_sample_stands_in_two_parts(cut, ratios, seed):
     assert leaks(split, origin) == 0
     assert np.array_equal(split.part("all"), np.arange(len(cell)))
     verify(split, cell, np.where(cell < 0, -1, 0), ["a", "b"], [0.0], ratios, origin)
+
+
+def test_a_cell_misses_its_ratios_by_no_more_than_its_gaps():
+    ratios, rng = np.array(RATIOS[0]), np.random.default_rng(0)
+    by_size = np.argsort(ratios, kind="stable")
+    for seed in range(1000):
+        length, keys, at = int(rng.integers(2, 10)), [], 0
+        for _ in range(rng.integers(1, 6)):
+            keys.append(at + np.arange(rng.integers(1, 40)) * rng.integers(1, length + 1))
+            at = keys[-1][-1] + 10 * length
+        key = np.concatenate(keys)
+        got = np.bincount(split_cell(key, length, ratios, by_size, seed) + 1, minlength=4)
+        assert np.abs(got[1:] - ratios * len(key)).max() <= 1 + got[0]
 
 
 def test_frames_without_common_samples_are_split_as_ever():
