@@ -40,7 +40,7 @@ LABELS = st.one_of(
 @settings(deadline=None, max_examples=200, database=None)
 @given(
     LABELS,
-    st.floats(-99, 99).map(lambda snr: round(snr, 9)),
+    st.floats(-99, 99, allow_subnormal=False).map(lambda snr: round(snr, 9)),  # a training flushes the others
 )
 def test_a_cell_lies_two_folders_below_its_root_and_tells_its_label(label, snr):
     root = Path("/store")
