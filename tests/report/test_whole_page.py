@@ -98,6 +98,9 @@ def chromium() -> str:
     """The browser's path; without one the test says so."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
+            started = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
+            if started.returncode:
+                pytest.skip(f"{name} doesn't start: {started.stderr.strip()}")
             return found
     pytest.skip("Chromium isn't installed (Debian: apt-get install chromium)")
 
