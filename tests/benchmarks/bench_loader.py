@@ -57,7 +57,7 @@ def test_training_from_a_file_beside_one_repeated_batch(benchmark, tmp_path):
         home: training_loader(resident(source, home, False, device), frames, BATCH, seed=0) for home in homes
     }
     repeated = next(iter(loaders["disk"]))
-    loaders["repeated"] = Repeated(type(repeated)(*(part.to(device) for part in repeated)), STEPS)
+    loaders["repeated"] = Repeated(repeated.to(device), STEPS)
     representation = Augmented(Facts.of(source), 64)
     backbone = TimmBackbone(representation.output_shape(1024), "resnet10t")
     network = MultiTaskNetwork(backbone, TaskSpecificExtractor, linear, linear, 17, 26)
