@@ -74,7 +74,7 @@ class Augmented(nn.Module):
         image_size: height and width in pixels.
         channels: which of these to draw, in this order.
         pulses: that the receive filter of each frame is chosen among: ``rrc_R`` and ``rc_R`` (root-raised and
-            raised cosine of roll-off R), ``rectangular``; or ``none`` alone.
+            raised cosine of roll-off R), ``rectangular``, ``radioml2018``; or ``none`` alone.
         carrier_reach: largest carrier offset that is looked for, in cycles a symbol, up to 0.4; a smaller one
             leaves noise fewer chances to be taken for the carrier.
         dc: ``keep``, or ``remove``: fitted together with the symbols and taken out.
@@ -88,7 +88,7 @@ class Augmented(nn.Module):
             residual without a band.
     """
 
-    version = 2
+    version = 3
     keeps_scale = False
 
     def __init__(

@@ -92,8 +92,8 @@ class Points(nn.Module):
         facts: of the frames: samples a symbol, 2 or more; estimated frame by frame where not known.
         groups: which of these, in this order.
         pulses: that the receive filter of each frame is chosen among: ``rrc_R`` and ``rc_R`` (root-raised and
-            raised cosine of roll-off R: the latter leaves frames alone that come filtered), ``rectangular``; or
-            ``none`` alone.
+            raised cosine of roll-off R: the latter leaves frames alone that come filtered), ``rectangular``,
+            ``radioml2018`` (that set's own); or ``none`` alone. One alone tells the timing too.
         carrier_reach: largest carrier offset that is looked for, in cycles a symbol, up to 0.4.
         dc: ``keep``, or ``remove``: fitted together with the symbols and taken out.
         equaliser: ``none``, or ``cma``: a blind one for multipath, made for constellations of one amplitude.
@@ -104,7 +104,7 @@ class Points(nn.Module):
         UserError: for less than 2 samples a symbol, an unknown group, pulse or dc, too far a reach, or no symbol.
     """
 
-    version = 2
+    version = 3
     keeps_scale = False
 
     def __init__(
