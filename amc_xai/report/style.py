@@ -114,8 +114,8 @@ def snr_label(definition: str | None) -> str:
 def snr_note(definition: str | None) -> str:
     """What the "dB" beside a frame counts, for a legend."""
     if decibels_a_label(definition) == 2:
-        return f"dB: {snr_name(definition)}, which counts 2 dB each"
-    return f"dB of {snr_name(definition)}"
+        return f"numbers in dB: {snr_name(definition)}, which counts 2 dB each"
+    return f"numbers in dB: {snr_name(definition)}"
 
 
 def es_n0_of(metrics: Mapping[str, Any] | None) -> dict[float, float | None]:

@@ -86,7 +86,7 @@ def worked_figure(arrays: dict[str, np.ndarray], definition: str | None = None) 
         Patch(facecolor=BLUE, label="for its rival"),
         Patch(facecolor="none", edgecolor="none", label=snr_note(definition)),
         Patch(
-            facecolor="none", edgecolor="none", label="numbers: what the lead loses with another frame's channel"
+            facecolor="none", edgecolor="none", label="above pictures: what the lead loses with another frame's"
         ),
     ]
     figure.legend(handles=notes, loc="outside lower center", ncols=2, fontsize=9, labelcolor=MUTED)
