@@ -22,6 +22,9 @@ from amc_xai.report.players import EVERYWHERE
 from amc_xai.report.run_files import PisRow, read_pis
 
 MOST = 6
+# An answer to an empty picture is a leaning where it is given with this probability; and a mistake is one worth
+# telling where it was made so many times.
+LEANING, FEWEST_TIMES = 0.5, 3
 Row = dict[str, Any]
 
 
@@ -55,15 +58,29 @@ def accuracy_sentence(folder: Path) -> str | None:
     if not (folder / "metrics.json").exists():
         return None
     metrics = load_metrics(folder / "metrics.json")
-    guess, told = chance(metrics), []
-    for name, label in (("modulation_accuracy", "the modulation"), ("snr_accuracy", "the SNR")):
+    return accuracy_text(metrics, chance(metrics))
+
+
+def accuracy_text(metrics: Row, guess: dict[str, float]) -> str | None:
+    """The accuracies with their intervals, and by ``guess``; of the frames whose label is known."""
+    told = []
+    for name, label, rows in (
+        ("modulation_accuracy", "the modulation", metrics["by_class"]),
+        ("snr_accuracy", "the SNR", metrics["by_snr"]),
+    ):
         interval = metrics["interval95"].get(name)
-        if metrics.get(name) is not None and interval is not None:
-            told.append(
+        # Where there is one answer alone, being right says nothing.
+        if metrics.get(name) is not None and interval is not None and guess[name] < 1:
+            share = (
                 f"{label} of {hundredfold(metrics[name])} % ({hundredfold(interval[0])} to "
                 f"{hundredfold(interval[1])}; guessing: {hundredfold(guess[name])})"
             )
-    return f"It names {' and '.join(told)} of {metrics['frames']:,} test frames rightly." if told else None
+            told.append((share, sum(row["frames"] for row in rows)))
+    if not told:
+        return None
+    if len({frames for _, frames in told}) == 1:
+        return f"It names {' and '.join(share for share, _ in told)} of {told[0][1]:,} frames rightly."
+    return f"It names {' and '.join(f'{share} of {frames:,} frames' for share, frames in told)} rightly."
 
 
 def emptiness_sentence(operators: list[Row], masks: list[PisRow]) -> str | None:
@@ -73,6 +90,8 @@ def emptiness_sentence(operators: list[Row], masks: list[PisRow]) -> str | None:
     if len(empty) < 2 or len(used) != 1 or not used <= {"resample", "swap"}:
         return None
     modulation, snr = empty["modulation"], empty["snr"]
+    if max(modulation["value"], snr["value"]) < LEANING:
+        return None
     ways = {"resample": "filled up from the frame's other points", "swap": "taken from other frames"}
     return (
         "An empty picture is no neutral one: it is named "
@@ -93,7 +112,7 @@ def mistake_sentence(folder: Path) -> str | None:
     true, named = np.unravel_index(int(wrong.argmax()), wrong.shape)
     frames, times = int(counts[true].sum()), int(wrong[true, named])
     low, high = (float(bound) for bound in wilson(times, frames))
-    if low <= 1 / len(counts):
+    if low <= 1 / len(counts) or times < FEWEST_TIMES:
         return None
     names = predictions.modulations
     return (

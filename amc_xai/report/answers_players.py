@@ -63,7 +63,7 @@ def channel_sentence(rows: list[Row], task: str) -> str | None:
         )
         if others:
             told += f", with that of {others[0]['channel'].replace('_', ' ')} {points(*_values(others[0]))}"
-        else:
+        elif not any(certain(row) for row in mine if row is not first):
             told += ", with that of any other none that can be told from 0"
     else:
         level = [first, *(row for row in others if row["high"] >= first["low"])]
@@ -140,7 +140,8 @@ def pixels_sentence(rows: list[PisRow]) -> str | None:
     mine = [row for row in mine if row["operator"] != "zero" and math.isfinite(row.get("excess_low", math.nan))]
     if not mine:
         return None
-    felt = [row for row, q in zip(mine, _excess_q(mine), strict=True) if q < SURE and row["excess"] > 0]
+    told = [row for row, q in zip(mine, _excess_q(mine), strict=True) if q < SURE]
+    felt = [row for row in told if row["excess"] > 0]
     if felt:
         row = max(felt, key=lambda row: row["excess"])
         return (
@@ -150,12 +151,13 @@ def pixels_sentence(rows: list[PisRow]) -> str | None:
             f"{points(row['excess'], row['excess_low'], row['excess_high'])} more than as many at random "
             f"({int(row['frames']):,} frames)."
         )
-    bound = max(row["excess_high"] for row in mine)
-    if bound > SMALL:
+    bound = max(max(row["excess_high"], -row["excess_low"]) for row in mine)
+    if told or bound > SMALL:
         return None
+    masks = {(row["channel"], row["selector"], row["operator"], row["nominal_fraction"]) for row in mine}
     return (
-        f"Which pixels of one channel are masked makes no difference that shows: none of {len(mine)} masks costs "
-        f"more than {hundredfold(bound)} points over as many at random."
+        f"Which pixels of one channel are masked makes no difference that shows: what any of {len(masks)} masks "
+        f"costs differs by {hundredfold(bound)} points at most from what as many at random cost."
     )
 
 

@@ -14,9 +14,10 @@ CAPTIONS = {
     "not told from 0.",
     "symbols": "Symbols taken out of every channel at once and filled up from the rest of the frame, beside as "
     "many at random. Bars: 95 % intervals; hollow: not told from 0.",
-    "worked": "Three frames at work: one named rightly, one named wrongly, one at a low SNR. Vermilion speaks for "
-    "what was named, blue for its rival; one scale for all channels of a frame. Above each picture: what the lead "
-    "over the rival loses when this channel is another frame's, in nats, with its 95 % interval over such frames.",
+    "worked": "Single frames at work: named rightly, named wrongly and at a low SNR, as far as there are such. "
+    "Vermilion speaks for what was named, blue for its rival; one scale for all channels of a frame. Above each "
+    "picture: what the lead over the rival loses when this channel is another frame's, in nats, with its 95 % "
+    "interval over such frames.",
     "counterfactuals": "What would it say if the frame were another? One frame changed in one way at a time, and "
     "the answer to each.",
     "evidence": "How well each map agrees with the evidence that an optimal observer finds in each symbol, for "

@@ -21,14 +21,22 @@ WORKED = (
     "map",
     "channels",
     "modulation",
+    "snr",
     "named",
     "rival",
+    "pair_probability",
+    "snr_named",
+    "snr_probability",
     "lost",
     "lost_low",
     "lost_high",
     "top",
+    "top_probability",
 )
-CHANGED = ("variant", "image", "channels", "modulation", "snr", "named", "probability", "snr_named")
+CHANGED = (
+    *("variant", "image", "channels", "modulation", "snr"),
+    *("named", "probability", "snr_named", "snr_probability"),
+)
 
 
 def read_archive(path: Path, needed: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -75,7 +83,9 @@ def worked_figure(arrays: dict[str, np.ndarray], definition: str | None = None) 
                 for spine in axes.spines.values():
                     spine.set(visible=True, color="#d4d8df", linewidth=0.8)
             lost, low, high = (arrays[name][f, c] for name in ("lost", "lost_low", "lost_high"))
-            text = f"{lost:+.1f} ({low:.1f} to {high:.1f})".replace("-", "\N{MINUS SIGN}")
+            # Where every other frame's channel costs the same there is no interval.
+            text = f"{lost:+.1f}" + (f" ({low:.1f} to {high:.1f})" if np.isfinite(low) else "")
+            text = text.replace("-", "\N{MINUS SIGN}")
             upper.set_title(
                 f"{channel.replace('_', ' ')}\n{text}", fontsize=8.5, loc="center", fontweight="normal"
             )
@@ -90,7 +100,7 @@ def worked_figure(arrays: dict[str, np.ndarray], definition: str | None = None) 
         ),
     ]
     figure.legend(handles=notes, loc="outside lower center", ncols=2, fontsize=9, labelcolor=MUTED)
-    figure.suptitle("Three frames at work", fontsize=12, fontweight="bold", x=0.01, ha="left")
+    figure.suptitle("Single frames at work", fontsize=12, fontweight="bold", x=0.01, ha="left")
     return figure
 
 

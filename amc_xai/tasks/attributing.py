@@ -32,7 +32,6 @@ from amc_xai.report import Gallery
 from amc_xai.tasks.attribution_methods import (
     applicable,
     contrast_of,
-    contrast_rows_of_maps,
     explained_frames,
     say,
     with_donors,
@@ -52,19 +51,18 @@ def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
     Of several processes the first one explains.
 
     Leaves ``attribution.csv``, ``attribution_curves.npz``, ``sanity.csv``, ``attribution_agreement.csv``,
-    ``contrast_maps.csv``, maps in ``gallery.npz`` and, of images, ``pis_vs_attribution.csv`` (from the ``pis.csv``
-    that lies there).
+    maps in ``gallery.npz`` and, of images, ``pis_vs_attribution.csv`` (from the ``pis.csv`` that lies there).
     """
     plan: AttributionPlan = bench.parts.make["attribution"]
     if not plan.methods or len(indices) == 0 or not bench.accelerator.is_main_process:
         return
     folder, seed = bench.parts.folder, bench.parts.seed
     network = as_explained(bench.classifier, bench.accelerator).network
-    iq, subject = explained_frames(bench, plan, indices)
+    places, iq, subject = explained_frames(bench, plan, indices)
     methods = applicable(bench, with_donors(bench, plan.chosen(), indices), subject)
     if not methods:
         return
-    subject = subject._replace(removals=removals_of(bench, iq, subject, indices))
+    subject = subject._replace(removals=removals_of(bench, places, iq, subject, indices))
     untrained = untrained_copy(network, seed)
     robust = fit_random_masks(bench, plan.robust_epochs) if plan.robust_epochs else None
     nonsense = fit_shuffled_labels(bench, plan.shuffled_label_epochs) if plan.shuffled_label_epochs else None
@@ -105,7 +103,7 @@ def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
         rows += more
         drawn |= {(f"{name}_robust", task): these for (name, task), these in found.items()}
     if subject.x.ndim == 4 and (folder / "pis.csv").exists():
-        table, more = against_pis(bench, iq, subject, maps)
+        table, more = against_pis(bench, places, iq, subject, maps)
         agreement += more
         if table:
             write_rows(table, folder / "pis_vs_attribution.csv")
@@ -115,9 +113,6 @@ def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
         write_rows(sanity, folder / "sanity.csv")
     if agreement:
         write_rows(agreement, folder / "attribution_agreement.csv")
-    rows = contrast_rows_of_maps(bench, methods, subject, plan)
-    if rows:
-        write_rows(rows, folder / "contrast_maps.csv")
     labelled = (bench.source.modulation_index[indices] >= 0) & (bench.source.snr_index[indices] >= 0)
     if labelled.any():  # pictures go by class and SNR
         if not (folder / "gallery.npz").exists():
@@ -125,10 +120,12 @@ def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
         extend_gallery(bench, methods, plan)
 
 
-def against_pis(bench: Workbench, iq: torch.Tensor, subject: Subject, maps: Maps) -> tuple[list, list]:
+def against_pis(
+    bench: Workbench, places: np.ndarray, iq: torch.Tensor, subject: Subject, maps: Maps
+) -> tuple[list, list]:
     """The drops in ``pis.csv`` beside what each map foretells for the same maskings."""
     perturbation: PerturbationPlan = bench.parts.make["perturbation"]
-    view = view_of(bench, iq)
+    view = view_of(bench, iq, places)
     measured = read_pis_csv(bench.parts.folder / "pis.csv")
     operator = next(iter(operators_of(bench, perturbation)))
     pixels = {n: s for n, s in perturbation.chosen().items() if not isinstance(s, SymbolSelector)}
@@ -162,20 +159,23 @@ def against_pis(bench: Workbench, iq: torch.Tensor, subject: Subject, maps: Maps
     return table, agreement
 
 
-def removals_of(bench: Workbench, iq: torch.Tensor, subject: Subject, indices: np.ndarray) -> dict[str, Remove]:
+def removals_of(
+    bench: Workbench, places: np.ndarray, iq: torch.Tensor, subject: Subject, indices: np.ndarray
+) -> dict[str, Remove]:
     """How the curves take pixels away: by emptying them, and by the operators of the perturbations beside it.
 
-    Of sequences whole instants go; beside zeros another frame's take their place.
+    Of sequences whole instants go; beside zeros another frame's take their place. ``places`` are those of the
+    subject in the source; the donors come from all ``indices``.
     """
     removals: dict[str, Remove] = {"zero": emptied}
     donors = donors_of(bench, indices)
     draws = torch.Generator().manual_seed(bench.parts.seed)
     if subject.x.ndim == 3:
         if donors is not None and donors.seen.shape[1:] == subject.x.shape[1:]:
-            unknown = torch.full((len(subject.x),), -1, device=subject.x.device)
-            removals["swap"] = BySwap(donors.of(donors.drawn(unknown, draws)))
+            own = torch.from_numpy(places).to(subject.x.device)
+            removals["swap"] = BySwap(donors.of(donors.drawn(own, draws)))
         return removals
-    view = replace(view_of(bench, iq), donors=donors, places=torch.full((len(iq),), -1, device=iq.device))
+    view = replace(view_of(bench, iq, places), donors=donors)
     for name, operator in operators_of(bench, bench.parts.make["perturbation"]).items():
         by = ByOperator(view, operator, bench.classifier.representation, bench.parts.seed)
         try:

@@ -8,7 +8,6 @@ import torch
 
 from amc_xai.data.contracts import rates_of
 from amc_xai.errors import UserError
-from amc_xai.explain.asking import rivals_of
 from amc_xai.explain.attribution import (
     AttributionPlan,
     ExpectedGradients,
@@ -18,7 +17,6 @@ from amc_xai.explain.attribution import (
     contrast_input,
 )
 from amc_xai.explain.attribution_scores import Subject
-from amc_xai.explain.contrast import interval_of
 from amc_xai.explain.precision import as_explained
 from amc_xai.tasks.lengths import of_one_length
 from amc_xai.tasks.views import donors_of
@@ -28,8 +26,10 @@ log = logging.getLogger(__name__)
 
 
 @torch.no_grad()
-def explained_frames(bench: Workbench, plan: AttributionPlan, indices: np.ndarray) -> tuple[torch.Tensor, Subject]:
-    """A random choice of ``plan.frames`` frames (N, 2, L), and what is explained about them.
+def explained_frames(
+    bench: Workbench, plan: AttributionPlan, indices: np.ndarray
+) -> tuple[np.ndarray, torch.Tensor, Subject]:
+    """A random choice of ``plan.frames`` of these frames: their places (N,) and samples (N, 2, L), and a subject.
 
     Raises:
         UserError: ``attribution.target=true`` without a frame whose labels are both known.
@@ -52,7 +52,7 @@ def explained_frames(bench: Workbench, plan: AttributionPlan, indices: np.ndarra
     else:
         prediction = bench.classifier.network(x)
         modulation, snr = prediction.modulation.argmax(-1), prediction.snr.argmax(-1)
-    return iq, Subject(x, {"modulation": modulation, "snr": snr})
+    return indices, iq, Subject(x, {"modulation": modulation, "snr": snr})
 
 
 def with_donors(bench: Workbench, methods: dict[str, Method], indices: np.ndarray) -> dict[str, Method]:
@@ -97,36 +97,6 @@ def contrast_of(
     return torch.cat([contrast_input(method, network, part, these, task) for part, these in parts])
 
 
-def contrast_rows_of_maps(
-    bench: Workbench, methods: dict[str, Method], subject: Subject, plan: AttributionPlan
-) -> list[dict]:
-    """Rows of ``contrast_maps.csv``: which share of a map of the class named against its runner-up lies where.
-
-    ``value`` is the mean over frames of the share of the map's magnitude in each channel; frames whose map is
-    empty don't count.
-    """
-    network, rows = bench.classifier.network, []
-    channels = list(bench.classifier.representation.channels)
-    with torch.no_grad():
-        said = [network(part) for part in subject.x.split(plan.batch_size)]
-    for task in subject.target:
-        pair = torch.cat([rivals_of(getattr(part, task)) for part in said])
-        for name, method in methods.items():
-            maps = contrast_of(method, network, subject.x, pair, task, plan.batch_size)
-            size = maps.abs().flatten(2).sum(2).cpu().double().numpy()
-            size = size[size.sum(1) > 0]
-            shares = size / size.sum(1, keepdims=True)
-            rows += [
-                {
-                    "method": name, "channel": channel, "task": task, "frames": len(shares),
-                    **interval_of("value", shares[:, c], bench.parts.seed, 2000),
-                }
-                for c, channel in enumerate(channels)
-                if len(shares)
-            ]  # fmt: skip
-    return rows
-
-
 def say(bench: Workbench, what: str) -> None:
     """Log this, but for what the log has said before."""
     if what not in bench.said:
@@ -140,7 +110,7 @@ def check_methods(bench: Workbench, indices: np.ndarray) -> None:
     if not plan.methods or len(indices) == 0 or not bench.accelerator.is_main_process:
         return
     as_explained(bench.classifier, bench.accelerator)
-    _, subject = explained_frames(bench, replace(plan, frames=1), indices)
+    *_, subject = explained_frames(bench, replace(plan, frames=1), indices)
     applicable(bench, with_donors(bench, plan.chosen(), indices[:2]), subject)
 
 

@@ -12,6 +12,7 @@ from amc_xai.explain.table_files import write_rows
 from amc_xai.limits import FrameModel
 from amc_xai.limits.evidence import has_evidence, received_symbols, symbol_evidence, whole_symbols
 from amc_xai.perturbation import DoesNotApply, PerturbationPlan, View
+from amc_xai.perturbation.symbol_players import symbols_of
 from amc_xai.progress import progress
 from amc_xai.tasks.attribution_methods import applicable, explained_frames, say, with_donors
 from amc_xai.tasks.limit_scope import refuse_unknown_limit
@@ -84,7 +85,8 @@ def refuse_unknown_evidence(bench: Workbench) -> None:
 
 
 def evidence_frames(bench: Workbench, indices: np.ndarray, count: int) -> np.ndarray:
-    """``count`` frames with labels, ascending: half at the SNRs in `BAND_DB`, classes in turn in both halves."""
+    """``count`` frames with labels, ascending: half at the SNRs in `BAND_DB`, or more where there are no others,
+    classes in turn in both halves."""
     source = bench.source
     indices = indices[(source.modulation_index[indices] >= 0) & (source.snr_index[indices] >= 0)]
     indices = np.random.default_rng([bench.parts.seed, 2]).permutation(indices)
@@ -98,7 +100,7 @@ def evidence_frames(bench: Workbench, indices: np.ndarray, count: int) -> np.nda
             turn[label == k] = np.arange((label == k).sum())
         return some[np.argsort(turn, kind="stable")][:most]
 
-    first = in_turn(indices[inside], count - count // 2)
+    first = in_turn(indices[inside], count - min(count // 2, int((~inside).sum())))
     rest = in_turn(indices[~inside], count - len(first))
     return np.sort(np.concatenate([first, rest]))
 
@@ -108,7 +110,7 @@ def methods_of(bench: Workbench, indices: np.ndarray) -> dict[str, Method]:
     plan: AttributionPlan = bench.parts.make["attribution"]
     if not plan.methods:
         return {}
-    _, subject = explained_frames(bench, plan, indices[:1])
+    *_, subject = explained_frames(bench, plan, indices[:1])
     return applicable(bench, with_donors(bench, plan.chosen(), indices), subject)
 
 
@@ -148,7 +150,7 @@ def evidence_of(
     snr = np.asarray(source.snrs)[source.snr_index[places]]
     ratio = torch.tensor([model.es_n0(float(value), named[0]) for value in snr])
     all_of_frame = symbol_evidence(*received_symbols(view.iq, known), ratio, named, rival)
-    symbols = view.symbols
+    symbols = symbols_of(view)
     k = torch.arange(symbols.value.shape[1])
     instant = symbols.first.cpu()[:, None] + k * symbols.step.cpu()[:, None]
     number = ((instant - known.timing.cpu()[:, None]) / step).round().long()

@@ -53,7 +53,9 @@ def assembled(
         "unknown": int(((source.modulation_index < 0) | (source.snr_index < 0)).sum()),
         "frames_by_cell": cell_counts(source).tolist(), "by_class": by_class, "unlabelled": unlabelled,
         "by_snr": by_snr, "by_recording": by_recording(source, rms, rates_of_recordings),
-        "values": {"low": float(readable[0].min(initial=0)), "high": float(readable[1].max(initial=0))},
+        "values": {"low": float(readable[0].min()), "high": float(readable[1].max())}
+        if readable.shape[1]
+        else {"low": 0.0, "high": 0.0},
         "not_finite": np.flatnonzero(~statistics.finite).tolist(),
         "dead": np.flatnonzero(statistics.dead).tolist(), "copies": statistics.copies.tolist(),
         "clipped": np.flatnonzero(statistics.clipped).tolist(), "warnings": said,

@@ -33,7 +33,7 @@ def show_frames(bench: Workbench, indices: np.ndarray) -> None:
     source = bench.source
     indices = of_one_length(source, indices)
     indices = indices[(source.modulation_index[indices] >= 0) & (source.snr_index[indices] >= 0)]
-    if len(indices) < 2:
+    if len(indices) < 2 or len(source.modulations) < 2:
         return
     looked = np.sort(np.random.default_rng([bench.parts.seed, 3]).permutation(indices)[:LOOKED_AT])
     named = answers_on(bench, looked)
@@ -127,16 +127,17 @@ def lead_lost(
 ) -> dict[str, np.ndarray]:
     """What each frame's lead, of a pair (F, 2), loses with a channel of another: ``lost`` (F, C) and bounds."""
     frames, players = len(view.image), players_of(view)
-    order = np.random.default_rng([seed, 4]).permutation(len(donors.places))[:DONORS]
+    order = np.random.default_rng([seed, 4]).permutation(len(donors.places))
     before = margin(network(view.image).modulation, pair)
     found: dict[str, list] = {"lost": [], "lost_low": [], "lost_high": []}
     for f in range(frames):
-        own = view.image[f : f + 1].expand(len(order), -1, -1, -1)
-        other = donors.of(torch.from_numpy(order).to(view.image.device))
+        others = order[donors.places.cpu().numpy()[order] != int(view.places[f])][:DONORS]
+        own = view.image[f : f + 1].expand(len(others), -1, -1, -1)
+        other = donors.of(torch.from_numpy(others).to(view.image.device))
         rows = []
         for name in players:
             seen = mixed(own, other, players, set(players) - {name})
-            after = margin(network(seen).modulation, pair[f : f + 1].expand(len(order), -1))
+            after = margin(network(seen).modulation, pair[f : f + 1].expand(len(others), -1))
             rows.append(interval_of("lost", (before[f] - after).cpu().double().numpy(), seed, 2000))
         for key, column in found.items():
             column.append([row[key] for row in rows])
@@ -203,7 +204,8 @@ def changed_frames(
     found = {f"turned by {TURN_DEGREES}°": turned}
     draws = torch.randn(iq.shape, generator=generator).to(iq.device)
     power = iq.square().sum(1).mean(1)
-    if source.snr_definition == "es_n0" and step is not None:
+    # Not where the meaning of the SNRs is only assumed.
+    if bench.facts.snr_definition == "es_n0" and step is not None:
         level = torch.tensor(np.asarray(source.snrs)[source.snr_index[indices]], dtype=torch.float32).to(iq.device)
         # Of the power P = S + N with N = S sps / ratio: the noise that makes ten times N in all.
         share = step * 10 ** (-level / 10)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from amc_xai.evaluation.predictions import Predictions
-from amc_xai.report.answers import emptiness_sentence, mistake_sentence, sentences
+from amc_xai.report.answers import accuracy_text, emptiness_sentence, mistake_sentence, sentences
 from amc_xai.report.answers_players import (
     channel_sentence,
     pixels_sentence,
@@ -94,8 +94,14 @@ def test_pixels_speak_only_beyond_their_control_and_never_when_emptied():
     rows = [mask("top", 0.2, 0.001, "residual", task="snr"), mask("bottom", 0.0, 0.9, "residual", task="snr")]
     told = pixels_sentence(rows)
     assert "in residual: top half cost the SNR 20.0 points (17.0 to 23.0) more than as many at random" in told
-    none = pixels_sentence([mask("top", 0.0, 0.9, "residual"), mask("bottom", 0.01, 0.9, "residual")])
-    assert "none of 2 masks costs more than 4.0 points over as many at random" in none
+    none = [mask("top", 0.0, 0.9, "residual"), mask("bottom", 0.01, 0.9, "residual")]
+    none += [mask("top", 0.0, 0.9, "residual", task="snr")]
+    assert (
+        "any of 2 masks costs differs by 4.0 points at most from what as many at random cost"
+        in pixels_sentence(none)
+    )
+    # Costing clearly less than random ones is a difference too.
+    assert pixels_sentence([*none, mask("bottom", -0.1, 0.001, "residual", task="snr")]) is None
     assert pixels_sentence([mask("top", 0.4, 0.001, "residual", operator="zero")]) is None
     unknown = mask("top", 0.01, math.nan, "residual") | {"excess_low": -0.2, "excess_high": 0.2}
     assert pixels_sentence([unknown]) is None
@@ -111,6 +117,21 @@ def test_emptiness_is_told_only_where_nothing_was_emptied():
     both = [mask("top", 0, 1, "residual"), mask("top", 0, 1, "residual", operator="zero")]
     assert emptiness_sentence(empty, both) is None
     assert emptiness_sentence(empty, [mask("outer_symbols", 0, 1)]) is None
+    unsure = [row | {"value": 0.2} for row in empty]
+    assert emptiness_sentence(unsure, [mask("top", 0, 1, "residual")]) is None
+
+
+def test_accuracies_are_of_the_frames_whose_label_is_known():
+    rows = {"by_class": [{"frames": 30}, {"frames": 30}], "by_snr": [{"frames": 30}, {"frames": 10}]}
+    bounds = {"interval95": {"modulation_accuracy": [0.8, 0.95], "snr_accuracy": [0.5, 0.7]}}
+    metrics = {"modulation_accuracy": 0.9, "snr_accuracy": 0.6, **rows, **bounds}
+    assert accuracy_text(metrics, {"modulation_accuracy": 0.5, "snr_accuracy": 0.5}) == (
+        "It names the modulation of 90.0 % (80.0 to 95.0; guessing: 50.0) of 60 frames and the SNR of 60.0 % "
+        "(50.0 to 70.0; guessing: 50.0) of 40 frames rightly."
+    )
+    # With one SNR there is nothing to name.
+    alone = accuracy_text(metrics, {"modulation_accuracy": 0.5, "snr_accuracy": 1.0})
+    assert alone == "It names the modulation of 90.0 % (80.0 to 95.0; guessing: 50.0) of 60 frames rightly."
 
 
 def predictions_of(label, named):
@@ -124,8 +145,9 @@ def test_a_mistake_is_told_where_it_is_no_guess(tmp_path):
     assert "most frequent mistake is OQPSK for QPSK: 18 of 20 frames (90.0 %, 69.9 to 97.2)" in mistake_sentence(
         tmp_path
     )
-    predictions_of([0, 1], [1, 1]).save(tmp_path / "predictions.npz")
-    assert mistake_sentence(tmp_path) is None
+    for label, named in (([0, 1], [1, 1]), ([0, 0, 1], [1, 1, 1])):
+        predictions_of(label, named).save(tmp_path / "predictions.npz")
+        assert mistake_sentence(tmp_path) is None
 
 
 def test_the_page_opens_with_three_to_six_sentences_and_their_numbers(run_folder):
@@ -144,7 +166,12 @@ def test_the_page_opens_with_three_to_six_sentences_and_their_numbers(run_folder
     assert "trajectory</td><td>240</td><td>50.00 % (49.00 to 51.00)" in page
 
 
-@pytest.mark.parametrize("file", ["channels.csv", "pis.csv", "predictions.npz", "metrics.json"])
-def test_a_run_without_a_table_says_less(run_folder, file):
-    (run_folder / file).unlink(missing_ok=True)
-    assert len(sentences(run_folder)) <= 6
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [("metrics.json", "It names the modulation"), ("predictions.npz", "Its most frequent mistake")],
+)
+def test_a_run_without_a_table_says_less(run_folder, file, sentence):
+    predictions_of([0] * 20 + [1] * 20, [1] * 18 + [0] * 2 + [1] * 20).save(run_folder / "predictions.npz")
+    assert any(said.startswith(sentence) for said in sentences(run_folder))
+    (run_folder / file).unlink()
+    assert not any(said.startswith(sentence) for said in sentences(run_folder))

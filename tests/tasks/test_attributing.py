@@ -129,7 +129,7 @@ def test_samples_are_explained_and_drawn_along_the_frame(tmp_path):
     )
     explain_by_attribution(bench, np.arange(12))
     assert {path.name for path in tmp_path.iterdir()} == {
-        "attribution.csv", "attribution_curves.npz", "attribution_agreement.csv", "contrast_maps.csv",
+        "attribution.csv", "attribution_curves.npz", "attribution_agreement.csv",
         "gallery.npz",
     }  # fmt: skip
     gallery = Gallery.load(tmp_path / "gallery.npz")
