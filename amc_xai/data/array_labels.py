@@ -1,5 +1,6 @@
 """Labels of frames as plain arrays have them: names, numbers or one-hot columns, and SNRs in dB."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from amc_xai.data.stored import StoredArray, one_line, refuse_too_large
 from amc_xai.errors import UserError
 
+log = logging.getLogger(__name__)
 MOST_LEVELS = 200
 MOST_CLASSES = 1000
 
@@ -63,7 +65,19 @@ def classes_of(array: StoredArray, frames: int, names: list[str] | None) -> tupl
     if names is None or (len(names) != needed if columns else len(names) < needed):
         what = f"the {columns} columns" if columns else f"the numbers {place.min()} to {place.max()}"
         raise UserError(f"dataset.classes must name the classes of {what} of {where}, in their order")
+    if not columns:
+        say_ambiguous(place, len(names), where)
     return list(names), place - first
+
+
+def say_ambiguous(number: np.ndarray, classes: int, where: str) -> None:
+    """Say how numbers (N,) of classes are taken that may count from 0 or from 1."""
+    if number.min() >= 1 and number.max() < classes:
+        log.warning(
+            "%s holds the numbers %d to %d of %d classes, taken as counted from 0: if they count from 1, "
+            "dataset.classes must end with the last class that is there, so that it names %d",
+            where, number.min(), number.max(), classes, number.max(),
+        )  # fmt: skip
 
 
 def word(value: object, where: str) -> str:

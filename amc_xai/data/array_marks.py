@@ -23,16 +23,17 @@ class Name(NamedTuple):
     name: str
 
 
-# numpy moved its core in version 2, and memory maps with it; Python 3 renamed its built-in module.
+# numpy moved its core in version 2; Python 3 renamed its built-in module.
 RECONSTRUCT, SCALAR, FROM_BUFFER = (
     {Name(f"numpy.{core}.{module}", name) for core in ("core", "_core")}
     for module, name in (("multiarray", "_reconstruct"), ("multiarray", "scalar"), ("numeric", "_frombuffer"))
 )
 DTYPE, ENCODE = Name("numpy", "dtype"), Name("_codecs", "encode")
-ARRAYS = {Name("numpy", "ndarray"), *(Name(f"numpy{core}.memmap", "memmap") for core in ("", ".core", "._core"))}
+ARRAYS = {Name("numpy", "ndarray"), Name("numpy", "memmap"), Name("numpy.core.memmap", "memmap")}
 BYTES = {Name(module, "bytes") for module in ("builtins", "__builtin__")}
 # What collections.defaultdict may be told to begin its entries with.
-DICTS = {Name("collections", "OrderedDict"), Name("collections", "defaultdict")}
+ORDERED = Name("collections", "OrderedDict")
+DICTS = {ORDERED, Name("collections", "defaultdict")}
 FACTORIES = {Name(module, name) for module in ("builtins", "__builtin__") for name in ("list", "dict")}
 ADMITTED = {*RECONSTRUCT, *SCALAR, *FROM_BUFFER, DTYPE, ENCODE, *ARRAYS, *BYTES, *DICTS, *FACTORIES}
 
@@ -114,6 +115,17 @@ def from_buffer(data: Any, dtype: Dtype, shape: Any, order: str, axes: Any = Non
     return flat.reshape(shape, order="F" if order == "F" else "C")
 
 
+def pairs(items: list[Any]) -> dict:
+    """Keys and values in turn, as a dictionary. Only plain keys: to hash nested ones may take for ever."""
+    if len(items) % 2:
+        raise ValueError("a key without a value")
+    for key in items[::2]:
+        for part in key if isinstance(key, tuple) and len(key) < 4 else (key,):
+            if not isinstance(part, str | bytes | int | float):
+                raise UserError("dataset.path: the pickle has a key that is no name, number or pair of them")
+    return dict(zip(items[::2], items[1::2], strict=True))
+
+
 def call(name: Any, given: Any) -> object:
     """What a call of this name with these arguments stands for in a pickle of arrays."""
     if not isinstance(name, Name) or not isinstance(given, tuple):
@@ -131,6 +143,9 @@ def call(name: Any, given: Any) -> object:
         return given[0].encode("latin1")
     if name in BYTES and not given:
         return b""
+    if name == ORDERED and given:  # Python 2 gives the entries at once
+        (entries,) = given
+        return pairs([part for entry in entries for part in entry])
     if name in DICTS and (not given or given[0] in FACTORIES):
         return {}
     raise UserError(

@@ -39,7 +39,10 @@ def escaped(character: str) -> str:
 
 def class_of(name: str) -> str:
     """The label that :func:`class_name` made the name of."""
-    return unquote(name, errors="surrogatepass") if "%" in name else name
+    try:
+        return unquote(name, errors="surrogatepass") if "%" in name else name
+    except UnicodeDecodeError:
+        return name  # a folder of somebody else's
 
 
 def snr_name(snr: float) -> str:

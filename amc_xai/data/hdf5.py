@@ -9,7 +9,6 @@ import numpy as np
 
 from amc_xai.data.packed import refuse_packed
 from amc_xai.data.stored import StoredArray, one_line, printable, refuse_too_large
-from amc_xai.data.stored import check_finite as check_finite
 from amc_xai.errors import UserError
 
 # Beside X in stores that we write: which recording a frame is from, its first sample there, its samples a symbol.

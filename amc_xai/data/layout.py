@@ -42,6 +42,8 @@ def layout_of(shape: Sequence[int], dtype: np.dtype, what: str) -> Layout:
         raise UserError(
             f"dataset.path: {what} must have shape {SHAPES}; it has shape {shape} of {str(dtype)[:40]}"
         )
+    if found.frames < 0:
+        raise UserError(f"dataset.path: {what} claims the shape {shape}, which is none")
     if found.length < 1:
         raise UserError(f"dataset.path: {what} has shape {shape}: its frames have no samples")
     return found

@@ -20,8 +20,8 @@ from amc_xai.errors import UserError
 TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 LETTERS = {2: "latin1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
-OTHERS = {1: "cell", 2: "structure", 3: "object", 5: "sparse"}
-CHAR, MATRIX, COMPRESSED, COMPLEX = 4, 14, 15, 0x0800
+OTHERS = {1: "cell", 2: "structure", 3: "object", 5: "sparse", 17: "string, table or other object"}
+CHAR, OPAQUE, MATRIX, COMPRESSED, COMPLEX = 4, 17, 14, 15, 0x0800
 HEAD = 4096  # bytes of a compressed matrix in which its shape and name lie
 
 
@@ -84,11 +84,13 @@ class MatFile:
     def matrix(self, data: np.ndarray | bytes, place: int) -> Matrix:
         """What is told of the matrix whose pieces begin here."""
         flags = self.element(data, place)
+        (flag,) = struct.unpack(f"{self.order}I", bytes(data[flags.begin : flags.begin + 4]))
         shape = self.element(data, flags.next)
+        if flag & 0xFF == OPAQUE:  # its name follows at once
+            return Matrix(bytes(data[shape.begin : shape.end]).decode("latin1"), OPAQUE, False, (), shape.next)
         name = self.element(data, shape.next)
         if shape.type != 5 or not 8 <= shape.end - shape.begin <= 128 or name.end - name.begin > 200:
             raise ValueError("a matrix without shape or name")
-        (flag,) = struct.unpack(f"{self.order}I", bytes(data[flags.begin : flags.begin + 4]))
         sizes = np.frombuffer(bytes(data[shape.begin : shape.end]), f"{self.order}i4")
         if (sizes < 0).any():
             raise ValueError("a matrix of negative size")
@@ -141,8 +143,11 @@ class MatFile:
             return np.array(["".join(row).rstrip() for row in rows])
         array = self.numbers(data, real, count).astype(CLASSES[matrix.number])
         if matrix.complex:
-            imaginary = self.numbers(data, self.element(data, real.next), count)
-            array = array + 1j * imaginary.astype(array.dtype)
+            imaginary = self.numbers(data, self.element(data, real.next), count).astype(array.dtype)
+            if array.dtype.kind in "iu":  # side by side: whole numbers are scaled where frames are read
+                array = np.rec.fromarrays([array, imaginary], names="real,imag").view(np.ndarray)
+            else:
+                array = array + 1j * imaginary
         return array.reshape(matrix.shape, order="F")
 
     @property

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from amc_xai.data.array_marks import Array, Dtype, admitted, call
+from amc_xai.data.array_marks import Array, Dtype, admitted, call, pairs
 from amc_xai.errors import UserError
 
 VIEWED = 4096  # bytes from which on data stay in the file
@@ -140,17 +140,6 @@ class Machine:
 def finished(value: object) -> object:
     """An array in place of what stood for it while it was read."""
     return value.value if isinstance(value, Array) else value
-
-
-def pairs(items: list[Any]) -> dict:
-    """Keys and values in turn, as a dictionary. Only plain keys: to hash nested ones may take for ever."""
-    if len(items) % 2:
-        raise ValueError("a key without a value")
-    for key in items[::2]:
-        for part in key if isinstance(key, tuple) and len(key) < 4 else (key,):
-            if not isinstance(part, str | bytes | int | float):
-                raise UserError("dataset.path: the pickle has a key that is no name, number or pair of them")
-    return dict(zip(items[::2], items[1::2], strict=True))
 
 
 def pushing(value: Callable[[Machine], object]) -> Callable[[Machine], None]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from amc_xai.data.array_labels import say_ambiguous
 from amc_xai.data.hdf5 import hdf5_array
 from amc_xai.data.stored import StoredArray
 from amc_xai.errors import UserError
@@ -175,6 +176,8 @@ def name_classes(
     classes = labels.classes
     if labels.columns is None and classes.min() >= 1 and classes.max() == len(given):
         classes = classes - 1  # counted from 1, as MATLAB does
+    elif labels.columns is None:
+        say_ambiguous(classes, len(given), f"Y in {path}")
     short = classes.max() >= len(given) if labels.columns is None else labels.columns != len(given)
     if short:
         raise UserError(

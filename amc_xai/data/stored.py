@@ -98,10 +98,10 @@ class StoredFrames:
         self.layout = layout_of(array.shape, array.dtype, f"{array.name} of {array.path}")
         self.length = self.layout.length
         # A file without a byte of data may claim any number of frames.
-        if len(self) * BYTES_A_FRAME > most_bytes():
+        if self.layout.frames * BYTES_A_FRAME > most_bytes():
             raise UserError(
-                f"dataset.path: {array.name} of {array.path} claims {len(self)} frames, whose labels alone would "
-                "fill the memory"
+                f"dataset.path: {array.name} of {array.path} claims {self.layout.frames} frames, whose labels "
+                "alone would fill the memory"
             )
 
     def __len__(self) -> int:

@@ -67,6 +67,23 @@ def test_other_dictionaries_and_numbers_of_numpy(tmp_path):
             assert list(read) == [("BPSK", 3), ("QPSK", 4.0)] and read["QPSK", 4].tolist() == [1, 1]
 
 
+class Python2Dict(OrderedDict):
+    """Pickled as Python 2 did: the entries are arguments, each a list of two."""
+
+    def __reduce__(self):
+        return OrderedDict, ([[key, value] for key, value in self.items()],)
+
+
+def test_an_ordered_dictionary_of_python_2_and_a_memory_map(tmp_path):
+    mapped = np.memmap(tmp_path / "frames", np.float32, "w+", shape=(3, 2))
+    mapped[:] = 7
+    for made in (Python2Dict({("BPSK", 3): np.ones(2)}), {("BPSK", 3): mapped[:1]}):
+        for protocol in range(5):
+            (tmp_path / "a.pkl").write_bytes(pickle.dumps(made, protocol))
+            (read,) = load_arrays(tmp_path / "a.pkl").values()
+            assert np.array_equal(read, made["BPSK", 3])
+
+
 class Program:
     def __init__(self, path: Path):
         self.path = path

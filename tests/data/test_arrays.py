@@ -187,11 +187,51 @@ def test_copies_of_frames_are_known(tmp_path):
     assert np.flatnonzero(origin.recording != np.arange(12)).tolist() == [3, 11]
 
 
+def element(kind: int, data: bytes) -> bytes:
+    """A piece of a MATLAB 5 file."""
+    return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+
+def matrix(number: int, *pieces: bytes) -> bytes:
+    """A matrix of a MATLAB 5 file: its class with flags, and what follows."""
+    return element(14, element(6, struct.pack("<II", number, 0)) + b"".join(pieces))
+
+
+def test_strings_of_matlab_hide_nothing_beside_them(tmp_path):
+    path = mat(tmp_path, X=X, snr=SNR)
+    opaque = matrix(17, element(1, b"y"), element(1, b"MCOS"), element(1, b"string"))
+    path.write_bytes(path.read_bytes() + opaque)
+    assert np.array_equal(Arrays(str(path), y=None).read(np.arange(2)).numpy(), X[:2])
+    with pytest.raises(UserError, match=r"^dataset.path: y of .* is a MATLAB string, table .* words as char\(y\)"):
+        Arrays(str(path))
+
+
+def test_complex_whole_numbers_of_matlab_are_scaled_as_real_ones_are(tmp_path):
+    whole = (X * 1000).astype(np.int16)
+    sizes = element(5, struct.pack("<II", FRAMES, LENGTH))
+    parts = [element(3, whole[:, k].tobytes(order="F")) for k in (0, 1)]
+    path = mat(tmp_path, snr=SNR)
+    path.write_bytes(path.read_bytes() + matrix(10 | 0x0800, sizes, element(1, b"X"), *parts))
+    read = Arrays(str(path), y=None).read(np.arange(FRAMES)).numpy()
+    assert np.array_equal(read, whole.astype(np.float32) / 32768)
+
+
+def test_numbers_that_may_count_from_0_or_1_are_said(tmp_path, caplog):
+    source = Arrays(str(npz(tmp_path, X=X, y=NUMBERS % 2 + 1, snr=SNR)), classes=NAMES)
+    assert {source.modulations[m] for m in source.modulation_index} == {"BPSK", "QPSK"}
+    assert "holds the numbers 1 to 2 of 3 classes, taken as counted from 0" in caplog.text
+
+
+def test_a_header_of_a_negative_shape_is_refused(tmp_path):
+    with (tmp_path / "X.npy").open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (-3, 2, LENGTH)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(UserError, match=r"claims the shape \(-3, 2, 16\), which is none"):
+        Arrays(str(tmp_path / "X.npy"), y=None, snr=None)
+
+
 def nested_cells(depth: int) -> bytes:
     """A MATLAB 5 file whose ``y`` is a cell in a cell in a cell, so deep."""
-
-    def element(kind: int, data: bytes) -> bytes:
-        return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
 
     def head(kind: int) -> bytes:
         return element(6, struct.pack("<II", kind, 0)) + element(5, struct.pack("<ii", 1, 1)) + element(1, b"y")

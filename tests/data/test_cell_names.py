@@ -63,6 +63,10 @@ def test_two_labels_are_two_names_or_refused(pair):
         check_apart(pair)
 
 
+def test_a_folder_of_another_writer_keeps_its_name():
+    assert class_of("A%FF") == "A%FF"
+
+
 def test_snrs_that_print_alike_are_told_apart():
     assert [snr_name(s) for s in (10.0, 10.000001, -4, 2.5, -0.0, 1e-7)] == [
         "10", "10.000001", "-4", "2.5", "0", "0.0000001",

@@ -41,8 +41,15 @@ def one_for_the_same_samples(recordings: Sequence[Recording]) -> np.ndarray:
                     recording.path, recordings[same].path,
                 )  # fmt: skip
     clocks: dict[str, int] = {}
-    one: dict[int, int] = {}
+    joined = {k: k for k in number.values()}
+
+    def root(k: int) -> int:
+        while joined[k] != k:
+            k = joined[k]
+        return k
+
+    # A copy may belong to two clocks, which are one then.
     for stretch, recording in zip(stretches, recordings, strict=True):
         if recording.clock is not None:
-            one[number[stretch]] = clocks.setdefault(recording.clock, number[stretch])
-    return np.array([one.get(number[stretch], number[stretch]) for stretch in stretches])
+            joined[root(number[stretch])] = root(clocks.setdefault(recording.clock, number[stretch]))
+    return np.array([root(number[stretch]) for stretch in stretches])

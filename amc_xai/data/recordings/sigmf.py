@@ -43,7 +43,8 @@ def plain_name(name: object, key: str, path: Path) -> str:
     Raises:
         UserError: if it leads elsewhere.
     """
-    if not isinstance(name, str) or not name.strip(".") or any(letter in name for letter in "/\\\0:"):
+    allowed = isinstance(name, str) and name.strip(".") and name.isprintable()
+    if not allowed or any(letter in name for letter in "/\\:"):
         raise UserError(
             f"dataset.path: {path} has {key} {name!r:.80}; it must be the name of a file in the same folder"
         )

@@ -21,9 +21,10 @@ def frame_powers(recording: Recording, start: np.ndarray, length: int) -> np.nda
         end = max(k + 1, int(np.searchsorted(start, start[k] + BLOCK)))
         first = int(start[k])
         samples = recording.read(first, int(start[end - 1]) + length - first).astype(np.float64)
-        total = np.concatenate([[0.0], np.cumsum(np.square(samples).sum(0))])
+        power = np.append(np.square(samples).sum(0), 0.0)
         begin = start[k:end] - first
-        powers[k:end] = (total[begin + length] - total[begin]) / length
+        # Frame by frame: in a running sum one NaN, or one absurd sample, would decide for all frames after it.
+        powers[k:end] = np.add.reduceat(power, np.stack([begin, begin + length], 1).ravel())[::2] / length
         k = end
     return powers
 
@@ -44,6 +45,9 @@ def noise_floor(recording: Recording, powers: np.ndarray, above_db: float) -> fl
     log.info("%s is about equally loud throughout; its noise floor is read from its spectrum", recording.path)
     places = np.unique(np.linspace(recording.first, recording.stop - BINS, SEGMENTS).astype(np.int64))
     pieces = np.stack([recording.read(int(place), BINS) for place in places]).astype(np.float64)
+    pieces = pieces[np.isfinite(pieces).all((1, 2))]
+    if not len(pieces):
+        return quiet
     window = np.hanning(BINS)
     spectrum = np.fft.fft((pieces[:, 0] + 1j * pieces[:, 1]) * window)
     density = np.square(np.abs(spectrum)).mean(0) / np.square(window).sum()

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from amc_xai.data.hdf5 import check_finite
 from amc_xai.data.recordings.recording import Recording
+from amc_xai.data.stored import check_finite
 from amc_xai.errors import UserError
 
 # Samples are about 1, or as large as the integers of a converter: 2.1e9 of 32 bits.

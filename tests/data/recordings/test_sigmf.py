@@ -209,7 +209,9 @@ def test_a_collection_is_its_streams_and_they_stay_together_in_a_split(tmp_path)
         Recordings(str(path), 50)
 
 
-@pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "..", "a/b", "a\\b", "a\0b", "C:x", "", 3, None])
+@pytest.mark.parametrize(
+    "name", ["../evil", "/etc/passwd", "..", "a/b", "a\\b", "a\0b", "C:x", "\ud800", "\x1b[31m", "", 3, None]
+)
 def test_no_name_leads_out_of_the_folder(tmp_path, name):
     (tmp_path / "inner").mkdir()
     write(tmp_path, name="evil")

@@ -73,9 +73,17 @@ def test_a_broken_frame_is_kept_so_that_reading_it_says_so(tmp_path):
     values = NOISE.copy()
     values[5 * L] = np.nan
     source = Recordings(write(tmp_path / "r.cf32", values), L, squelch=6)
-    assert 5 * L in source.start
+    assert source.start.tolist() == [5 * L]
     with pytest.raises(UserError, match="NaN or infinite"):
         source.read(np.flatnonzero(source.start == 5 * L))
+
+
+def test_an_absurd_sample_hides_no_burst_after_it(tmp_path):
+    values = NOISE.copy()
+    values[5 * L] = 1e18
+    values[20 * L : 21 * L] *= 10
+    source = Recordings(write(tmp_path / "r.cf32", values), L, squelch=6)
+    assert source.start.tolist() == [5 * L, 20 * L]
 
 
 @pytest.mark.parametrize("value", ["abc", -1, float("nan"), float("inf"), True, [6], 1e9])
