@@ -45,7 +45,7 @@ def assembled(
         {"snr": float(snr)} | power_row(rms, source.snr_index == s) | {"contrast_db": contrasts[s]}
         for s, snr in enumerate(source.snrs)
     ]
-    readable = statistics.low[statistics.finite], statistics.high[statistics.finite]
+    lows, highs = statistics.low[statistics.finite], statistics.high[statistics.finite]
     about = {
         "frames": len(rms), "frame_length": source.frame_length, "sample_rate": source.sample_rate,
         "samples_per_symbol": source.samples_per_symbol, "snrs": [float(s) for s in source.snrs],
@@ -53,8 +53,8 @@ def assembled(
         "unknown": int(((source.modulation_index < 0) | (source.snr_index < 0)).sum()),
         "frames_by_cell": cell_counts(source).tolist(), "by_class": by_class, "unlabelled": unlabelled,
         "by_snr": by_snr, "by_recording": by_recording(source, rms, rates_of_recordings),
-        "values": {"low": float(readable[0].min()), "high": float(readable[1].max())}
-        if readable.shape[1]
+        "values": {"low": float(lows.min()), "high": float(highs.max())}
+        if len(lows)
         else {"low": 0.0, "high": 0.0},
         "not_finite": np.flatnonzero(~statistics.finite).tolist(),
         "dead": np.flatnonzero(statistics.dead).tolist(), "copies": statistics.copies.tolist(),
