@@ -42,6 +42,7 @@ class TrainerConfig:
     compile: bool = MISSING
     channels_last: bool = MISSING
     save_every: float | None = MISSING
+    ahead: bool = MISSING
 
 
 @dataclass

@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 
 import torch
@@ -28,9 +29,10 @@ from amc_xai.training.parallel import (
     shares_of_epoch,
     total,
 )
+from amc_xai.training.prepared import prepared
 from amc_xai.training.schedule import Schedule
 from amc_xai.training.session import Session, State, TrainerOptions
-from amc_xai.training.speed import compile_in_place, in_channels_last, undo_compile
+from amc_xai.training.speed import compile_in_place, undo_compile
 from amc_xai.training.step import Answer, descend, loss_scale
 from amc_xai.training.sums import Sums
 
@@ -162,29 +164,34 @@ def train_epoch(
     frames_before = state.running.get("frames", 0)
     answer.train()
     text, done = f"training, epoch {state.epoch + 1} of {options.epochs}", state.epoch * steps + state.step
-    for batch in progress(batches, text, done, options.epochs * steps):
-        batch = augment(batch, state.epoch, state.step)
-        target = Target(batch.modulation, batch.snr)
-        prediction, terms = answer(seen(session, batch), target)
-        share = share_of(state.step, len(batch.snr))
-        mean, scale = mean_over_batch(share, accelerator), loss_scale(scaler, accelerator.device)
-        weighing.balance(terms, network.backbone, mean, scale)
-        if descend(terms.total * share, session.optimizer, options.gradient_clip, scaler):
-            weighing.project()
-            if session.average is not None:
-                session.average.update(network)
-            session.schedule.after_batch()
-        sums.add(terms, prediction, target)
-        state.step += 1
-        stop = interrupt.requested and accelerator.num_processes == 1
-        if stop or state.step % LOOK_EVERY == 0:
-            state.running = total(sums.settle(), accelerator)
-            stop_unless_finite(state.running["loss"], "training", state, session.folder)
-            if stop or any_process(interrupt.requested, accelerator):
-                session.save_last()
-                interrupt.answer()
-            elif session.save_is_due():
-                session.save_last()
+    epoch = state.epoch
+
+    def augmented(batch: Batch, step: int) -> Batch:
+        return augment(batch, epoch, step)
+
+    with closing(prepared(batches, augmented, session.represent, state.step, options.ahead)) as pairs:
+        for batch, x in progress(pairs, text, done, options.epochs * steps):
+            target = Target(batch.modulation, batch.snr)
+            prediction, terms = answer(x, target)
+            share = share_of(state.step, len(batch.snr))
+            mean, scale = mean_over_batch(share, accelerator), loss_scale(scaler, accelerator.device)
+            weighing.balance(terms, network.backbone, mean, scale)
+            if descend(terms.total * share, session.optimizer, options.gradient_clip, scaler):
+                weighing.project()
+                if session.average is not None:
+                    session.average.update(network)
+                session.schedule.after_batch()
+            sums.add(terms, prediction, target)
+            state.step += 1
+            stop = interrupt.requested and accelerator.num_processes == 1
+            if stop or state.step % LOOK_EVERY == 0:
+                state.running = total(sums.settle(), accelerator)
+                stop_unless_finite(state.running["loss"], "training", state, session.folder)
+                if stop or any_process(interrupt.requested, accelerator):
+                    session.save_last()
+                    interrupt.answer()
+                elif session.save_is_due():
+                    session.save_last()
     state.running = total(sums.settle(), accelerator)
     stop_unless_finite(state.running["loss"], "training", state, session.folder)
     return {**state.running, "new_frames": state.running["frames"] - frames_before}
@@ -201,25 +208,21 @@ def validate(
         same_buffers(session.average.network, accelerator)
     answer = Answer(session.evaluated, session.loss, accelerator).eval()
     sums, weights = Sums(), None
-    for batch in progress(batches, "validation", 0, len(batches)):
-        target = Target(batch.modulation, batch.snr)
-        with torch.no_grad():
-            prediction, terms = answer(seen(session, batch), target)
-        sums.add(terms, prediction, target)
-        weights = terms.weights
-        if interrupt.requested and accelerator.num_processes == 1:
-            session.save_last()
-            interrupt.answer()
+    unchanged = prepared(batches, lambda batch, step: batch, session.represent, ahead=session.options.ahead)
+    with closing(unchanged) as pairs:
+        for batch, x in progress(pairs, "validation", 0, len(batches)):
+            target = Target(batch.modulation, batch.snr)
+            with torch.no_grad():
+                prediction, terms = answer(x, target)
+            sums.add(terms, prediction, target)
+            weights = terms.weights
+            if interrupt.requested and accelerator.num_processes == 1:
+                session.save_last()
+                interrupt.answer()
     everything = total(sums.settle(), accelerator)
     stop_unless_finite(everything["loss"], "validation", session.state, session.folder)
     # A process may have had no frame of a small validation part; the first one has.
     return everything, of_first_process(weights.tolist() if weights is not None else None, accelerator)
-
-
-def seen(session: Session, batch: Batch) -> torch.Tensor | tuple:
-    """What the network sees of a batch: drawn in full precision, here and wherever it is asked later."""
-    x = session.classifier.represent(batch.iq, batch.samples_per_symbol)
-    return in_channels_last(x) if session.options.channels_last else x
 
 
 def stop_unless_finite(loss_sum: float, part: str, state: State, folder: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from amc_xai.errors import UserError
@@ -17,6 +17,7 @@ from amc_xai.training.ema import MovingAverage
 from amc_xai.training.optimizers import put_back, settings_of
 from amc_xai.training.parallel import of_first_process
 from amc_xai.training.schedule import Schedule
+from amc_xai.training.speed import in_channels_last
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class TrainerOptions:
     compile: bool = False
     channels_last: bool = False
     save_every: float | None = None
+    ahead: bool = False
 
 
 @dataclass
@@ -76,6 +78,11 @@ class Session:
     def evaluated(self) -> nn.Module:
         """The network that is validated and makes ``best.pt``."""
         return self.classifier.network if self.average is None else self.average.network
+
+    def represent(self, iq: Tensor, samples_per_symbol: Tensor | None = None) -> Tensor | tuple:
+        """What the network sees of a batch: drawn in full precision, here and wherever it is asked later."""
+        x = self.classifier.represent(iq, samples_per_symbol)
+        return in_channels_last(x) if self.options.channels_last else x
 
     def save_best(self) -> None:
         """``best.pt``: what evaluation needs."""

@@ -8,6 +8,7 @@ from amc_xai.data import training_loader
 from amc_xai.data.ahead import Ahead
 from amc_xai.tasks.workbench import Workbench
 from amc_xai.training.parallel import on_device
+from amc_xai.training.prepared import prepared
 from tests.conftest import tiny
 from tests.test_configs import parts_of
 
@@ -61,3 +62,23 @@ def test_half_precision_frames_are_those_of_full_precision_but_for_rounding(devi
     )
     torch.testing.assert_close(half, full, rtol=1e-3, atol=1e-3)
     assert not torch.equal(half, full)
+
+
+def test_a_gpu_draws_several_batches_at_once(device, tmp_path):
+    given = [
+        "dataset.endless=true",
+        "dataset.frames_per_epoch=96",
+        "representation=points",
+        "trainer.batch_size=16",
+    ]
+    bench = bench_of(tmp_path, f"device={device}", "backbone=point_set", *given)
+    represent, calls = bench.classifier.represent, []
+
+    def counted(iq, rates):
+        calls.append(len(iq))
+        return represent(iq, rates)
+
+    pairs = list(prepared(bench.training_batches(), lambda batch, step: batch, counted))
+    assert calls == ([96] if bench.accelerator.device.type == "cuda" else [16] * 6)
+    for batch, points in pairs:
+        torch.testing.assert_close(points, represent(batch.iq, batch.samples_per_symbol), rtol=1e-3, atol=1e-3)
