@@ -38,7 +38,14 @@ NEEDS = {
     # Experiments on sequences: said again, for the tiny size has a small image network of its own.
     **{
         f"experiment/{name}": ["representation=points", "backbone=point_set"]
-        for name in ("limit_272_cpu", "twin_272_cpu", "wild_cpu", "radioml_272", "radioml_442")
+        for name in (
+            "limit_272_cpu",
+            "posterior_targets",
+            "twin_272_cpu",
+            "wild_cpu",
+            "radioml_272",
+            "radioml_442",
+        )
     },
     **{
         f"experiment/{name}": ["representation=points", "backbone=point_set_large"]

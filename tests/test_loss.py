@@ -120,7 +120,7 @@ def test_uncertainty_weighting_is_kendalls_formula_with_its_gradient(form, facto
     gradient = [0.5 - p * t for p, t in zip(precision, task, strict=True)]
     assert loss.log_variance.grad.tolist() == pytest.approx(gradient, rel=1e-5, abs=1e-6)
     # d CE / d logit = (softmax - onehot) / frames, times the task's weight.
-    for logits, wanted, weight in zip(prediction, target, precision, strict=True):
+    for logits, wanted, weight in zip(prediction, target[:2], precision, strict=True):
         onehot = torch.nn.functional.one_hot(wanted, logits.shape[1])
         by_hand = weight * (logits.detach().softmax(-1) - onehot) / 7
         torch.testing.assert_close(logits.grad, by_hand, rtol=1e-4, atol=1e-6)
@@ -260,3 +260,31 @@ def test_chance_is_the_loss_of_equal_logits():
     target = answers()[1]
     equal = Prediction(torch.zeros(7, 5), torch.zeros(7, 4))
     assert FixedWeights(SNRS)(equal, target).total.item() == pytest.approx(chance_loss(5, 4), rel=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_posterior_is_learned_as_the_mean_of_the_labels_that_it_stands_for(smoothing):
+    prediction, target = answers()
+    posterior = torch.rand(7, 5).softmax(1)
+    taught = target._replace(posterior=posterior)
+    labels = [Target(torch.full((7,), c), target.snr) for c in range(5)]
+
+    def modulation(kind, wanted, row=slice(None)):
+        loss = FixedWeights(SNRS, target=kind, label_smoothing=smoothing)
+        part = Target(*(None if value is None else value[row] for value in wanted))
+        return loss(Prediction(*(logits[row] for logits in prediction)), part).modulation
+
+    each = torch.stack([torch.stack([modulation("label", own, [k]) for k in range(7)]) for own in labels], 1)
+    expected = (each * posterior).sum(1).mean()
+    torch.testing.assert_close(modulation("posterior", taught), expected)
+    torch.testing.assert_close(modulation("mixed", taught), (expected + modulation("label", target)) / 2)
+    # Labels are what counts where none is given, and where none is asked for.
+    assert torch.equal(modulation("posterior", target), modulation("label", target))
+    assert torch.equal(modulation("label", taught), modulation("label", target))
+
+
+def test_a_target_that_can_do_nothing_is_refused():
+    with pytest.raises(UserError, match=r"loss.target must be one of label, posterior, mixed, not 'soft'"):
+        FixedWeights(SNRS, target="soft")
+    with pytest.raises(UserError, match=r"loss.modulation=0 leaves untrained"):
+        FixedWeights(SNRS, modulation=0.0, target="posterior")

@@ -12,14 +12,16 @@ class Batch(NamedTuple):
 
     Shapes: ``iq`` (B, 2, L) float32, channel 0 = I and 1 = Q (or (B, C, H, W) from an image source);
     ``modulation`` and ``snr`` (B,) int64, indices into the source's ``modulations`` and ``snrs``;
-    ``samples_per_symbol`` (B,) float32, or None where all frames have what the source states. All frames of a
-    batch are of one length; another batch's may be of another.
+    ``samples_per_symbol`` (B,) float32, or None where all frames have what the source states; ``posterior`` (B, M)
+    float32, how likely each modulation is to who knows how the frame was made, or None. All frames of a batch are
+    of one length; another batch's may be of another.
     """
 
     iq: torch.Tensor
     modulation: torch.Tensor
     snr: torch.Tensor
     samples_per_symbol: torch.Tensor | None = None
+    posterior: torch.Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device, without waiting for the copy."""

@@ -1,6 +1,6 @@
 """Batches that are drawn afresh on the device, without end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ class FreshBatches:
 
     Stands in for the training loader: ``batch_sampler`` (itself) takes ``epoch`` and ``start``. With ``rates`` (a
     curriculum) an SNR is drawn in proportion to its rate. ``rank`` of ``ranks`` processes draws its own share.
-    Where the source has a range of frame lengths, each batch has one of them, the same in all processes.
+    Where the source has a range of frame lengths, each batch has one of them, the same in all processes. A
+    ``teacher`` adds its posterior to the same frames.
     """
 
     def __init__(
@@ -28,10 +29,12 @@ class FreshBatches:
         rates: Rates | None = None,
         rank: int = 0,
         ranks: int = 1,
+        teacher: Callable[..., torch.Tensor] | None = None,
     ):
         self.source, self.frames, self.batch_size = source, frames_per_epoch, batch_size
         self.seed, self.device, self.rates = seed, device, rates
         self.rank, self.ranks = rank, ranks
+        self._taught = {} if teacher is None else {"teacher": teacher}
         self.epoch, self.start = 0, 0
         self.batch_sampler = self
 
@@ -55,7 +58,7 @@ class FreshBatches:
             else:
                 rates = torch.as_tensor(self.rates(self.epoch), dtype=torch.float32, device=self.device)
                 snr = torch.multinomial(rates, size, replacement=True, generator=generator)
-            yield self.source.fresh(modulation, snr, generator, self.length_of(step))
+            yield self.source.fresh(modulation, snr, generator, self.length_of(step), **self._taught)
 
     def length_of(self, step: int) -> int | None:
         """The frame length of a batch, even over its logarithm in steps of 16; None = the source's one."""

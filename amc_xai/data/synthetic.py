@@ -1,7 +1,7 @@
 """The embedded synthetic set: every frame made when it is read, the same on every machine."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -167,16 +167,28 @@ class Synthetic:
         return synthesise(torch.from_numpy(modulation), torch.from_numpy(snr).float(), draws, *shape)
 
     def fresh(
-        self, modulation: torch.Tensor, snr: torch.Tensor, generator: torch.Generator, length: int | None = None
+        self,
+        modulation: torch.Tensor,
+        snr: torch.Tensor,
+        generator: torch.Generator,
+        length: int | None = None,
+        teacher: Callable[..., torch.Tensor] | None = None,
     ) -> Batch:
-        """Frames of these labels that were never drawn before, on the generator's device; None = the longest."""
+        """Frames of these labels that were never drawn before, on the generator's device; None = the longest.
+
+        With a ``teacher`` (`amc_xai.limits.posterior.ClassPosterior`) its answer stands beside the same frames.
+        """
         shape = self._shape(self.frame_length if length is None else length)
         device = generator.device
         draws = draw_fresh(len(modulation), *shape, generator, device)
         snr_db = torch.tensor(self.snrs, device=device)[snr]
         made = synthesise(modulation, snr_db, draws, *shape)
         own = None if self._same else made.samples_per_symbol
-        return Batch(made.iq, modulation, snr, own)
+        posterior = None
+        if teacher is not None:
+            known = frame_parameters(draws, shape[2], self.channel)
+            posterior = teacher(made, known, modulation, snr, generator)
+        return Batch(made.iq, modulation, snr, own, posterior)
 
 
 def check_range(key: str, value: float | Sequence[float]) -> tuple:

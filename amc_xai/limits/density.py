@@ -35,12 +35,9 @@ class SymbolDensity:
 
     def __init__(self, points: torch.Tensor, es_n0: float, steps: int = STEPS):
         self.es_n0 = float(es_n0)
-        self.half = float(points.abs().max()) + MARGIN * math.sqrt(0.5 / self.es_n0)
-        axis = torch.linspace(-self.half, self.half, steps, dtype=torch.float64)
-        # Rows are the imaginary part, as grid_sample wants it: its first coordinate runs along a row.
-        y = torch.complex(axis.expand(steps, steps), axis[:, None].expand(steps, steps)).to(torch.complex64)
-        ratio = torch.full((steps,), self.es_n0)
-        total = unbent(symbol_log_sum(self.es_n0 * y, points, ratio))
+        self.half = reach(points, self.es_n0)
+        y, ratio = nodes(self.half, steps), torch.full((steps,), self.es_n0)
+        total = log_sum_table(points, self.es_n0, y)
         moments = posterior_moments(self.es_n0 * y, points, ratio)
         self.tables = torch.stack([total, *moments]).float()[:, None]
 
@@ -62,6 +59,24 @@ class SymbolDensity:
             for part in place.float().split(rows, 1)
         ]
         return torch.cat(found, 2)[0]
+
+
+def reach(points: torch.Tensor, es_n0: float) -> float:
+    """Half the width of a table of these points (M,)."""
+    return float(points.abs().max()) + MARGIN * math.sqrt(0.5 / es_n0)
+
+
+def nodes(half: float, steps: int) -> torch.Tensor:
+    """The symbols complex64 (steps, steps) of a table; rows are the imaginary part, as grid_sample wants it: its
+    first coordinate runs along a row."""
+    axis = torch.linspace(-half, half, steps, dtype=torch.float64)
+    return torch.complex(axis.expand(steps, steps), axis[:, None].expand(steps, steps)).to(torch.complex64)
+
+
+def log_sum_table(points: torch.Tensor, es_n0: float, y: torch.Tensor) -> torch.Tensor:
+    """T at the nodes y (N, N), to be looked up bilinearly; on y's device."""
+    ratio = torch.full((len(y),), es_n0, device=y.device)
+    return unbent(symbol_log_sum(es_n0 * y, points, ratio))
 
 
 def unbent(table: torch.Tensor) -> torch.Tensor:

@@ -29,11 +29,12 @@ class DynamicWeightAverage(nn.Module):
         snr_term: SnrTerm = SnrCrossEntropy,
         temperature: float = 2.0,
         label_smoothing: float = 0.0,
+        target: str = "label",
     ):
         super().__init__()
         if temperature <= 0:
             raise UserError(f"loss.temperature must be above 0, not {temperature}; the paper has 2")
-        self.terms = TaskTerms(snrs, snr_term, label_smoothing)
+        self.terms = TaskTerms(snrs, snr_term, label_smoothing, target)
         self.temperature = temperature
         self.register_buffer("weight", torch.ones(2))
         # Mean losses of the epoch before, zeros while there is none.

@@ -38,13 +38,14 @@ class GradNorm(nn.Module):
         lr: float = 0.025,
         least: float = 0.05,
         label_smoothing: float = 0.0,
+        target: str = "label",
     ):
         super().__init__()
         if lr <= 0:
             raise UserError(f"loss.lr must be above 0, not {lr}; the paper has 0.025")
         if not 0 < least < 1:
             raise UserError(f"loss.least must lie between 0 and 1, not {least}")
-        self.terms = TaskTerms(snrs, snr_term, label_smoothing)
+        self.terms = TaskTerms(snrs, snr_term, label_smoothing, target)
         self.alpha, self.lr, self.least = alpha, lr, least
         self.register_buffer("weight", torch.ones(2))
         # The losses of the first batch, zeros before it.

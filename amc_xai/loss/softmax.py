@@ -18,9 +18,15 @@ class SoftmaxWeights(nn.Module):
     smaller loss; with it the weights settle where L_1 - 1 / w_1 = L_2 - 1 / w_2.
     """
 
-    def __init__(self, snrs: Sequence[float], snr_term: SnrTerm = SnrCrossEntropy, label_smoothing: float = 0.0):
+    def __init__(
+        self,
+        snrs: Sequence[float],
+        snr_term: SnrTerm = SnrCrossEntropy,
+        label_smoothing: float = 0.0,
+        target: str = "label",
+    ):
         super().__init__()
-        self.terms = TaskTerms(snrs, snr_term, label_smoothing)
+        self.terms = TaskTerms(snrs, snr_term, label_smoothing, target)
         self.logits = nn.Parameter(torch.zeros(2))
 
     def forward(self, prediction: Prediction, target: Target) -> LossTerms:

@@ -11,12 +11,19 @@ from torch.nn import functional
 from amc_xai.errors import UserError
 from amc_xai.model.network import Prediction
 
+TARGETS = ("label", "posterior", "mixed")
+
 
 class Target(NamedTuple):
-    """Class indices of both tasks, (B,) int64 each; -1 is unknown and does not count."""
+    """Class indices of both tasks, (B,) int64 each; -1 is unknown and does not count.
+
+    ``posterior`` (B, M) float32: how likely each modulation is to who knows how the frame was made; None where
+    nobody does.
+    """
 
     modulation: torch.Tensor
     snr: torch.Tensor
+    posterior: torch.Tensor | None = None
 
 
 class LossTerms(NamedTuple):
@@ -86,6 +93,11 @@ def cross_entropy(logits: torch.Tensor, target: torch.Tensor, label_smoothing: f
     return total / (target >= 0).sum().clamp(min=1)
 
 
+def cross_entropy_with(logits: torch.Tensor, target: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
+    """Mean cross-entropy of logits (B, K) with probabilities ``target`` (B, K)."""
+    return functional.cross_entropy(logits.float(), target, label_smoothing=label_smoothing)
+
+
 SnrTerm = Callable[[Sequence[float]], nn.Module]
 
 
@@ -93,17 +105,37 @@ class TaskTerms(nn.Module):
     """The two task losses before they are weighed.
 
     ``label_smoothing`` is that of the modulation; the SNR term has its own where it is a cross-entropy.
+
+    ``target`` is what the modulation is learned from: its ``label``; the ``posterior`` where frames come with one
+    (fresh ones for training; validation has labels); or the mean of the two (``mixed``). The expected loss of any
+    network is the same with all three, since the posterior's mean given the frame is the label's; with it the
+    loss varies less (Rao and Blackwell).
+
+    Raises:
+        UserError: for another target.
     """
 
-    def __init__(self, snrs: Sequence[float], snr_term: SnrTerm, label_smoothing: float = 0.0):
+    def __init__(
+        self, snrs: Sequence[float], snr_term: SnrTerm, label_smoothing: float = 0.0, target: str = "label"
+    ):
         super().__init__()
         check_smoothing("loss.label_smoothing", label_smoothing)
+        if target not in TARGETS:
+            raise UserError(f"loss.target must be one of {', '.join(TARGETS)}, not {target!r}")
+        self.target = target
         self.snr_term = snr_term(snrs)
         self.label_smoothing = label_smoothing
 
     def forward(self, prediction: Prediction, target: Target) -> tuple[torch.Tensor, torch.Tensor]:
-        modulation = cross_entropy(prediction.modulation, target.modulation, self.label_smoothing)
-        return modulation, self.snr_term(prediction.snr, target.snr)
+        return self._modulation(prediction.modulation, target), self.snr_term(prediction.snr, target.snr)
+
+    def _modulation(self, logits: torch.Tensor, target: Target) -> torch.Tensor:
+        if self.target == "label" or target.posterior is None:
+            return cross_entropy(logits, target.modulation, self.label_smoothing)
+        wanted = target.posterior
+        if self.target == "mixed":
+            wanted = (wanted + functional.one_hot(target.modulation, wanted.shape[1])) / 2
+        return cross_entropy_with(logits, wanted, self.label_smoothing)
 
 
 def chance_loss(num_modulations: int, num_snrs: int) -> float:

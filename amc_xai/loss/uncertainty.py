@@ -36,6 +36,7 @@ class UncertaintyWeights(nn.Module):
         bound: float = 2.0,
         floor: float = 0.05,
         label_smoothing: float = 0.0,
+        target: str = "label",
     ):
         super().__init__()
         if form not in ("regression", "classification"):
@@ -43,7 +44,7 @@ class UncertaintyWeights(nn.Module):
         if not 0 <= floor < 0.5:
             raise UserError(f"loss.floor must lie in [0, 0.5), not {floor}")
         check_range("(0, inf)", loss__bound=bound)
-        self.terms = TaskTerms(snrs, snr_term, label_smoothing)
+        self.terms = TaskTerms(snrs, snr_term, label_smoothing, target)
         self.log_variance = nn.Parameter(torch.zeros(2))
         self.factor = 0.5 if form == "regression" else 1.0
         self.bound, self.floor = bound, floor

@@ -49,6 +49,11 @@ class Frames(NamedTuple):
     samples a symbol the lowest counts; a frame's own symbols come first.)"""
     samples_per_symbol: torch.Tensor | float
     """float32 (B,) where each frame drew its own."""
+    period: torch.Tensor
+    """complex64 (B, N): the periodic block that the frame is cut from, as modulated, of mean power 1 and before
+    all that the channel does."""
+    sent: torch.Tensor
+    """complex64 (B, K): the symbols of that period; `symbols` are the first of them."""
 
 
 class _Classes(NamedTuple):
@@ -108,7 +113,7 @@ def synthesise(
 
     codes = modulation_index[:, None] * MAX_ORDER + draws.symbols
     symbols = classes.points.flatten()[codes]
-    block = _modulated(symbols, modulation_index, draws, classes, found, samples, channel)
+    block = period = _modulated(symbols, modulation_index, draws, classes, found, samples, channel)
     if channel.iq_gain_std_db or channel.iq_phase_std_deg:
         gain_db = channel.iq_gain_std_db * draws.normal[:, IQ_GAIN]
         phase_deg = channel.iq_phase_std_deg * draws.normal[:, IQ_PHASE]
@@ -141,7 +146,7 @@ def synthesise(
     if classes.analog is not None:
         first_symbol = first_symbol.masked_fill(classes.analog[modulation_index] >= 0, math.nan)
     shown = math.ceil(frame_length / _lowest(samples_per_symbol))
-    return Frames(iq, clean, first_symbol, symbols[:, :shown], sps)
+    return Frames(iq, clean, first_symbol, symbols[:, :shown], sps, period, symbols)
 
 
 def _modulated(

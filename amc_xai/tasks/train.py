@@ -15,6 +15,7 @@ from amc_xai.search import job_trial
 from amc_xai.tasks.explaining import explain
 from amc_xai.tasks.perturbing import check_explainable
 from amc_xai.tasks.reporting import report
+from amc_xai.tasks.teaching import refuse_changed_frames
 from amc_xai.tasks.testing import test
 from amc_xai.tasks.tracked import track_test, tracked
 from amc_xai.tasks.workbench import Workbench, device_text
@@ -57,6 +58,7 @@ def run(
     loss = parts.make["loss"](bench.classifier.snrs)
     optimizer = parts.make["optimizer"](parameter_groups(bench.classifier.network, loss))
     augment = parts.make["augmentation"](bench.source, rank=bench.accelerator.process_index)
+    refuse_changed_frames(parts, augment)
     training = bench.training_batches()
     # What a backbone of one's own reports, its first epoch will tell.
     if not defines(bench.classifier.network.backbone, "report"):

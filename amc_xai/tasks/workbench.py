@@ -17,6 +17,7 @@ from amc_xai.parts import Parts
 from amc_xai.tasks.facts import length_range, settle, told, trained_facts
 from amc_xai.tasks.lengths import check_lengths
 from amc_xai.tasks.starting import start_from
+from amc_xai.tasks.teaching import make_teacher
 from amc_xai.tasks.versions import refuse_other_versions, versions_of
 from amc_xai.training import make_accelerator
 from amc_xai.training.parallel import of_first_process
@@ -80,6 +81,7 @@ class Workbench:
         """Batches of the training part, or endless fresh ones where the source is asked for them."""
         options = self.parts.make["trainer"]
         rates = self.parts.make["curriculum"](self.classifier.snrs)
+        teacher = make_teacher(self.parts, self.source, self.accelerator.device)
         if getattr(self.source, "endless", False):
             return FreshBatches(
                 self.source,
@@ -90,6 +92,7 @@ class Workbench:
                 rates,
                 rank=self.accelerator.process_index,
                 ranks=self.accelerator.num_processes,
+                teacher=teacher,
             )
         return training_loader(
             self.source, self.split.train, options.batch_size, self.parts.seed, rates, options.workers,

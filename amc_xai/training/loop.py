@@ -171,7 +171,7 @@ def train_epoch(
 
     with closing(prepared(batches, augmented, session.represent, state.step, options.ahead)) as pairs:
         for batch, x in progress(pairs, text, done, options.epochs * steps):
-            target = Target(batch.modulation, batch.snr)
+            target = Target(batch.modulation, batch.snr, batch.posterior)
             prediction, terms = answer(x, target)
             share = share_of(state.step, len(batch.snr))
             mean, scale = mean_over_batch(share, accelerator), loss_scale(scaler, accelerator.device)
