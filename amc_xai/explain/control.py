@@ -1,6 +1,7 @@
 """The random twin of a mask: does it matter which pixels went, or only how many?"""
 
 from dataclasses import replace
+from functools import reduce
 
 import torch
 from torch import nn
@@ -8,7 +9,7 @@ from torch import nn
 from amc_xai.explain.asking import Asker
 from amc_xai.explain.perturbing import Perturbed
 from amc_xai.explain.streams import Streams
-from amc_xai.perturbation.masks import rank_pixels
+from amc_xai.perturbation.masks import Ranking, Support, rank_pixels
 from amc_xai.perturbation.matched import RandomMatched
 from amc_xai.perturbation.refill import without_symbols
 from amc_xai.perturbation.symbol_players import symbols_of
@@ -40,25 +41,38 @@ class Control:
         if self._matched and found.operator is not None:
             draws = self._streams("control", *setting, repeat)
             matched = replace(view, reference_mask=found.taken)
-            twin = RandomMatched().mask(matched, channel, setting.fraction, draws)
-            return self._answer(ask, view, twin, found, repeat)
+            twins = [
+                RandomMatched().mask(matched, part, setting.fraction, draws) for part in view.members(channel)
+            ]
+            return self._answer(ask, view, reduce(torch.logical_or, twins), found, repeat)
         if found.operator is None:
-            count, allowed = found.taken.sum(1), symbols_of(view).known
+            count = found.taken.sum(1)
         else:
-            allowed = view.support(channel)
-            count = (found.taken[:, view.index(channel)].flatten(1) & view.lit(channel)).sum(1)
+            lit = [view.within(found.taken, part) & view.lit(part) for part in view.members(channel)]
+            count = torch.stack([taken.sum(1) for taken in lit])
         alike = self._known.setdefault((channel, setting.operator, repeat), [])
         for known, answers in alike:
             if torch.equal(known, count):
                 return answers
-        if (channel, repeat) not in self._rankings:
-            draws = self._streams("control", channel, repeat)
-            self._rankings[channel, repeat] = rank_pixels(None, allowed, draws)
-        twin = self._rankings[channel, repeat].mask(count)
-        twin = twin if found.operator is None else view.place(channel, twin)
+        if found.operator is None:
+            twin = self._ranking(symbols_of(view).known, channel, repeat).mask(count)
+        else:
+            twins = [
+                view.place(part, self._ranking(view.support(part), channel, repeat, part).mask(own))
+                for part, own in zip(view.members(channel), count, strict=True)
+            ]
+            twin = reduce(torch.logical_or, twins)
         answers = self._answer(ask, view, twin, found, repeat)
         alike.append((count, answers))
         return answers
+
+    def _ranking(self, allowed: torch.Tensor | Support, channel: str, repeat: int, part: str = "") -> Ranking:
+        """A random order of what may be taken of a channel, or of one ``part`` of those together; drawn once."""
+        where = (channel,) if part in ("", channel) else (channel, part)
+        if (*where, repeat) not in self._rankings:
+            draws = self._streams("control", *where, repeat)
+            self._rankings[*where, repeat] = rank_pixels(None, allowed, draws)
+        return self._rankings[*where, repeat]
 
     def _answer(self, ask: Asker, view: View, taken: torch.Tensor, found: Perturbed, repeat: int) -> torch.Tensor:
         draws = self._streams("control operator", *found.setting, repeat)

@@ -1,8 +1,9 @@
 """What a network is shown: each setting's players taken away from a batch of frames, by each operator."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -46,7 +47,7 @@ class Perturber:
         operators: what becomes of masked pixels, by name; symbols are refilled from the rest of the frame.
         fractions: of the lit pixels, or of the symbols.
         channels: None takes every channel that a selector applies to, with a line in the log for each that is
-            passed over; named ones must all do.
+            passed over; named ones must all do. ``together`` is the same fraction of each of them at once.
         streams, repeats, representation, said: as `pis.perturbation_scores` has them.
     """
 
@@ -110,20 +111,25 @@ class Perturber:
                 for repeat in range(self.repeats):
                     # The first draw's stream is that of a single draw: more of them leave it as it is.
                     again = (repeat,) if repeat else ()
-                    ranked = isinstance(selector, RankedSelector)
-                    ranking = selector.rank(view, channel, self.streams(name, channel, *again)) if ranked else None
+                    parts = [self._masks(view, name, channel, part, again) for part in view.members(channel)]
                     for fraction in self.fractions:
-                        if ranking is not None:
-                            mask = view.place(channel, ranking.cut(fraction))
-                        else:
-                            draws = self.streams(name, channel, fraction, *again)
-                            mask = selector.mask(view, channel, fraction, draws)
+                        mask = reduce(torch.logical_or, [of(fraction) for of in parts])
                         yield from self._masked(view, Setting(name, "", channel, fraction), mask, again)
                 self.applied.add(name)
             except DoesNotApply as refusal:
                 if self.channels is not None:
                     raise
                 self._say(f"{name} is passed over on channel {channel}: {refusal}")
+
+    def _masks(
+        self, view: View, name: str, channel: str, part: str, again: tuple
+    ) -> Callable[[float], torch.Tensor]:
+        """What gives the mask (B, C, H, W) of each fraction in ``part``, the channel or one of those together."""
+        selector, where = self.selectors[name], (channel,) if part == channel else (channel, part)
+        if isinstance(selector, RankedSelector):
+            ranking = selector.rank(view, part, self.streams(name, *where, *again))
+            return lambda fraction: view.place(part, ranking.cut(fraction))
+        return lambda fraction: selector.mask(view, part, fraction, self.streams(name, *where, fraction, *again))
 
     def _masked(self, view: View, where: Setting, mask: torch.Tensor, again: tuple) -> Iterator[Perturbed]:
         for name, operator in self.operators.items():

@@ -31,20 +31,21 @@ class BatchShares:
             return
         support = view.support(channel)
         intensity = view.intensity(channel)
+        cells = [(part, view.cells[part]) for part in view.members(channel) if part in view.cells]
         if channel not in self._whole:
             pixels = torch.full_like(support.size, intensity.shape[1])
-            points = (view.cells[channel] >= 0).sum(1) if channel in view.cells else torch.zeros_like(pixels)
+            points = sum(((drawn >= 0).sum(1) for _, drawn in cells), torch.zeros_like(pixels))
             self._whole[channel] = self._together(support.size, pixels, intensity.sum(1), points)
-        masked = mask[:, view.index(channel)].flatten(1)
+        masked = view.within(mask, channel)
         # The lit pixels are few: take the mask there alone.
         hit = masked[support.row, support.pixel].to(torch.float32)
         lit, mass = torch.zeros(2, masked.shape[0], device=masked.device)
         lit.index_add_(0, support.row, hit)
         mass.index_add_(0, support.row, hit * intensity[support.row, support.pixel].to(torch.float32))
         points = torch.zeros_like(lit)
-        if channel in view.cells:
-            cells = view.cells[channel]
-            points = (masked.gather(1, cells.clamp(min=0)) & (cells >= 0)).sum(1)
+        for part, drawn in cells:
+            hit = view.within(mask, part).gather(1, drawn.clamp(min=0)) & (drawn >= 0)
+            points = points + hit.sum(1)
         taken = self._together(lit, masked.count_nonzero(1), mass, points)
         self._taken.setdefault(setting, []).append(taken)
 
@@ -63,7 +64,9 @@ class BatchShares:
         for setting, top in zip(self._taken, everything, strict=True):
             bottom = whole[setting.channel]
             share = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
-            if setting.channel not in (*self._view.cells, EVERYWHERE):
+            known = self._view.cells
+            drawn = setting.channel == EVERYWHERE or all(c in known for c in self._view.members(setting.channel))
+            if not drawn:
                 share[3] = np.nan
             shares[setting] = dict(zip(SHARES, share, strict=True))
         return shares

@@ -16,16 +16,17 @@ class PerturbationPlan:
     """Which selectors, how much, and what becomes of the masked pixels.
 
     ``selectors`` are names out of ``available``, where a name may stand for several (``annulus`` for several
-    rings); ``channels`` None means each channel of the image that a selector applies to, one at a time;
+    rings); ``channels`` None means each channel of the image that a selector applies to, one at a time, and
+    ``together`` among them the same fraction of each, all at once;
     ``frames`` bounds how many test frames are scored, None scores all; ``operator_name`` None is the operator's
     own. ``control`` scores a random mask beside each: ``random`` (as many lit pixels) or ``random_matched`` (as
     many of each intensity); None leaves it out. Everything random is drawn ``repeats`` times and averaged;
     ``resamples`` of the bootstrap give the intervals of what is averaged. ``donors`` frames are drawn for
-    each to take whole channels from. ``evidence_frames`` are compared with the optimal observer, symbol by symbol,
-    where that is known; 0 leaves it out.
+    each to take whole channels from, 0 leaves that out. ``evidence_frames`` are compared with the optimal
+    observer, symbol by symbol, where that is known; 0 leaves it out.
 
     Raises:
-        UserError: an unknown control, less than one repeat or donor, or 2,000 resamples.
+        UserError: an unknown control, less than one repeat or 2,000 resamples, a negative number.
     """
 
     selectors: list[str]
@@ -46,11 +47,11 @@ class PerturbationPlan:
             raise UserError(
                 f"perturbation.control must be null (none) or one of {', '.join(CONTROLS)}, not {self.control!r}."
             )
-        if self.evidence_frames < 0:
-            raise UserError(f"perturbation.evidence_frames must be 0 (off) or more, not {self.evidence_frames}.")
-        for key in ("repeats", "donors"):
-            if getattr(self, key) < 1:
-                raise UserError(f"perturbation.{key} must be 1 or more draws, not {getattr(self, key)}.")
+        for key in ("evidence_frames", "donors"):
+            if getattr(self, key) < 0:
+                raise UserError(f"perturbation.{key} must be 0 (off) or more, not {getattr(self, key)}.")
+        if self.repeats < 1:
+            raise UserError(f"perturbation.repeats must be 1 or more draws, not {self.repeats}.")
         if self.resamples < 2000:
             raise UserError(f"perturbation.resamples must be 2000 or more, not {self.resamples}.")
         if self.operator_name is None:

@@ -8,6 +8,9 @@ import torch
 from amc_xai.errors import UserError
 from amc_xai.perturbation.masks import Support
 
+# Asked for like a channel: every channel of the image, masked at once.
+TOGETHER = "together"
+
 if TYPE_CHECKING:
     from amc_xai.perturbation.swap import Donors
     from amc_xai.perturbation.symbol_players import FrameSymbols
@@ -81,16 +84,24 @@ class View:
         if channel not in self.channels:
             raise UserError(
                 f"perturbation.channels: the image has no channel {channel!r}; "
-                f"choose from {', '.join(self.channels)}."
+                f"choose from {', '.join(self.channels)}, or {TOGETHER} for every one at once."
             )
         return self.channels.index(channel)
 
+    def members(self, channel: str) -> list[str]:
+        """Return the channels that ``channel`` stands for: itself, or every one for `TOGETHER`."""
+        return list(self.channels) if channel == TOGETHER else [channel]
+
+    def within(self, values: torch.Tensor, channel: str) -> torch.Tensor:
+        """Return the pixels of ``channel`` of ``values`` (B, C, H, W), flat: (B, P), of `TOGETHER` all of them."""
+        return values.flatten(1) if channel == TOGETHER else values[:, self.index(channel)].flatten(1)
+
     def intensity(self, channel: str) -> torch.Tensor:
-        """Return the pixels of one channel, flat: (B, H * W)."""
-        return self.image[:, self.index(channel)].flatten(1)
+        """Return the pixels of one channel, flat: (B, P), P = H * W, or C * H * W of `TOGETHER`."""
+        return self.within(self.image, channel)
 
     def lit(self, channel: str) -> torch.Tensor:
-        """Return which pixels of one channel are lit (above zero): bool (B, H * W)."""
+        """Return which pixels of one channel are lit (above zero): bool (B, P)."""
         return self.intensity(channel) > 0
 
     def support(self, channel: str) -> Support:
@@ -114,7 +125,9 @@ class View:
         return self.cells[channel]
 
     def place(self, channel: str, pixels: torch.Tensor) -> torch.Tensor:
-        """Return bool (B, C, H, W) that is ``pixels`` (bool (B, H * W)) in one channel, false in the rest."""
+        """Return bool (B, C, H, W) that is ``pixels`` (bool (B, P)) in one channel, false in the rest."""
+        if channel == TOGETHER:
+            return pixels.view(self.image.shape)
         pixels = pixels.unflatten(1, self.image.shape[2:])
         mask = torch.zeros(self.image.shape, dtype=torch.bool, device=pixels.device)
         mask[:, self.index(channel)] = pixels

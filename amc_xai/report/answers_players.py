@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from amc_xai.explain.paired import false_discovery
-from amc_xai.report.players import EVERYWHERE, SURE, certain
+from amc_xai.report.players import EVERYWHERE, SURE, TOGETHER, certain
 from amc_xai.report.run_files import PisRow
 
 # An effect of which not even this much can be excluded is not called small.
@@ -144,14 +144,18 @@ def pixels_sentence(rows: list[PisRow]) -> str | None:
     felt = [row for row in told if row["excess"] > 0]
     if felt:
         row = max(felt, key=lambda row: row["excess"])
+        alone = row["channel"] != TOGETHER
+        where = row["channel"].replace("_", " ") if alone else "all channels at once"
         return (
-            f"Of one channel's pixels it matters most which are masked in {row['channel'].replace('_', ' ')}: "
+            f"Of {'one channel' if alone else 'the picture'}'s pixels it matters most which are masked in "
+            f"{where}: "
             f"{row['selector'].replace('_', ' ')} {_share(row['nominal_fraction'])} cost the "
             f"{'SNR' if row['task'] == 'snr' else row['task']} "
             f"{points(row['excess'], row['excess_low'], row['excess_high'])} more than as many at random "
             f"({int(row['frames']):,} frames)."
         )
-    bound = max(max(row["excess_high"], -row["excess_low"]) for row in mine)
+    mine = [row for row in mine if row["channel"] != TOGETHER]
+    bound = max((max(row["excess_high"], -row["excess_low"]) for row in mine), default=math.inf)
     if told or bound > SMALL:
         return None
     masks = {(row["channel"], row["selector"], row["operator"], row["nominal_fraction"]) for row in mine}

@@ -16,6 +16,8 @@ Row = dict[str, Any]
 TASKS = ("modulation", "snr")
 # In the tables, the channel of what is taken from all of them.
 EVERYWHERE = "all"
+# And of pixels that are masked in all of them at once.
+TOGETHER = "together"
 # Above this false-discovery rate an effect isn't told from none.
 SURE = 0.05
 

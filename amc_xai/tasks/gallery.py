@@ -109,7 +109,8 @@ def gallery_masks(
 def _everywhere(plan: PerturbationPlan, selector: Selector, view: View, fraction: float, seed: int) -> np.ndarray:
     generator = torch.Generator().manual_seed(seed)
     mask = torch.zeros(view.image.shape, dtype=torch.bool, device=view.image.device)
-    for channel in plan.channels or view.channels:
+    named = plan.channels or view.channels
+    for channel in dict.fromkeys(part for name in named for part in view.members(name)):
         try:
             mask |= selector.mask(view, channel, fraction, generator)
         except DoesNotApply:

@@ -15,6 +15,7 @@ from amc_xai.explain import (
 )
 from amc_xai.explain.channels import channel_rows, channel_worth
 from amc_xai.explain.contrast import contrast_rows, flow_rows
+from amc_xai.explain.perturbed_frames import frames_of, write_perturbed_frames
 from amc_xai.explain.perturbing import NothingToTake
 from amc_xai.explain.scope import operator_scope
 from amc_xai.explain.table_files import write_rows
@@ -33,16 +34,17 @@ def score_perturbations(bench: Workbench, plan: PerturbationPlan, indices: np.nd
     """Score the plan on these frames; the first process scores all.
 
     Leaves ``pis.csv`` with the confusions, ``channels.csv``, the tables by class and SNR of both,
-    ``contrast.csv``, ``flows.csv`` and ``operators.csv``.
+    ``contrast.csv``, ``flows.csv``, ``operators.csv`` and ``perturbed_frames.npz``.
     """
     donors = donors_of(bench, indices)
     operators = operators_of(bench, plan)
     try:
-        write_scores(bench, plan, perturbed_result(bench, plan, indices, donors, operators))
+        write_scores(bench, plan, perturbed_result(bench, plan, indices, donors, operators), indices)
     except NothingToTake as nothing:
         log.info("pis.csv is left out: %s", nothing)
     if donors is not None:
-        score_channels(bench, plan, indices, donors)
+        if plan.donors:
+            score_channels(bench, plan, indices, donors)
         describe_operators(bench, plan, indices[:SCOPE_FRAMES], donors, operators)
 
 
@@ -154,11 +156,12 @@ def describe_operators(
     )  # fmt: skip
 
 
-def write_scores(bench: Workbench, plan: PerturbationPlan, result: PisResult) -> None:
-    """Write every table of a result into the run folder."""
+def write_scores(bench: Workbench, plan: PerturbationPlan, result: PisResult, indices: np.ndarray) -> None:
+    """Write every table of a result, which is of the frames at ``indices``, into the run folder."""
     folder, classifier = bench.parts.folder, bench.classifier
     write_pis_csv(result.rows, folder / "pis.csv")
     write_perturbed_confusions(result.predictions, classifier.modulations, classifier.snrs, folder)
+    write_perturbed_frames(frames_of(result.predictions, indices), folder / "perturbed_frames.npz")
     write_rows(contrast_rows(result.predictions, bench.parts.seed, plan.resamples), folder / "contrast.csv")
     classes = {"modulation": classifier.modulations, "snr": [f"{snr:g}" for snr in classifier.snrs]}
     write_rows(flow_rows(result.predictions, classes, bench.parts.seed, plan.resamples), folder / "flows.csv")

@@ -105,6 +105,10 @@ def test_pixels_speak_only_beyond_their_control_and_never_when_emptied():
     assert pixels_sentence([mask("top", 0.4, 0.001, "residual", operator="zero")]) is None
     unknown = mask("top", 0.01, math.nan, "residual") | {"excess_low": -0.2, "excess_high": 0.2}
     assert pixels_sentence([unknown]) is None
+    # What is masked in all channels at once is no matter of one channel.
+    told = pixels_sentence([mask("top", 0.2, 0.001, "together", task="snr")])
+    assert told.startswith("Of the picture's pixels it matters most which are masked in all channels at once: top")
+    assert pixels_sentence([mask("top", 0.0, 0.9, "together", task="snr")]) is None
 
 
 def test_emptiness_is_told_only_where_nothing_was_emptied():
