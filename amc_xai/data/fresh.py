@@ -9,14 +9,17 @@ from amc_xai.data.batches import Rates
 from amc_xai.data.contracts import Batch
 from amc_xai.data.synthetic import Synthetic
 
+# Frames of one length that follow one another on a GPU, for their representation to be drawn at once.
+DRAWN_TOGETHER = 4096
+
 
 class FreshBatches:
     """An epoch of batches drawn afresh on the device, from (seed, epoch, step) alone.
 
     Stands in for the training loader: ``batch_sampler`` (itself) takes ``epoch`` and ``start``. With ``rates`` (a
     curriculum) an SNR is drawn in proportion to its rate. ``rank`` of ``ranks`` processes draws its own share.
-    Where the source has a range of frame lengths, each batch has one of them, the same in all processes. A
-    ``teacher`` adds its posterior to the same frames.
+    Where the source has a range of frame lengths, each batch has one of them, the same in all processes (on a GPU
+    several batches in a row). A ``teacher`` adds its posterior to the same frames.
     """
 
     def __init__(
@@ -65,5 +68,8 @@ class FreshBatches:
         low, high = getattr(self.source, "length_range", (0, 0))
         if low == high:
             return None
-        drawn = np.random.default_rng([self.seed, self.epoch, step, 0x1E46]).uniform(np.log(low), np.log(high))
+        together = max(1, DRAWN_TOGETHER // self.batch_size) if self.device.type == "cuda" else 1
+        drawn = np.random.default_rng([self.seed, self.epoch, step // together, 0x1E46]).uniform(
+            np.log(low), np.log(high)
+        )
         return int(np.clip(16 * round(np.exp(drawn) / 16), low, high))

@@ -8,9 +8,11 @@ from typing import Any
 import torch
 
 from amc_xai.data import Batch
+from amc_xai.data.fresh import DRAWN_TOGETHER
 
 Seen = torch.Tensor | tuple
-GROUP_FRAMES = 2048  # drawn at once on a GPU, whose time for a representation hardly grows up to there
+# Numbers that a GPU makes of a group at most: half a gigabyte, where pictures are large.
+GROUP_VALUES = 1 << 27
 DEPTH = 2  # batches that wait, drawn, for the network
 
 
@@ -30,25 +32,34 @@ def prepared(
     augmented = (augment(batch, step) for step, batch in enumerate(batches, first))
     if ahead and torch.get_num_threads() > 1:
         return in_thread(augmented, represent)
-    return (pair for group in grouped(augmented) for pair in drawn(group, represent))
+    return in_groups(augmented, represent)
 
 
-def grouped(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
-    """Batches that follow one another, have one length and lie on a GPU, as long as they fit in a group."""
+def in_groups(batches: Iterable[Batch], represent: Callable) -> Iterator[tuple[Batch, Seen]]:
+    """The same pairs, drawn one by one on a CPU. On a GPU the first one tells how many go into a group."""
     group: list[Batch] = []
+    most = 0
     for batch in batches:
-        if group and not fits(group, batch):
-            yield group
+        if batch.iq.device.type != "cuda":
+            yield from drawn([batch], represent)
+            continue
+        if group and not fits(group, batch, most):
+            pairs = list(drawn(group, represent))
+            most = GROUP_VALUES // max(1, values(pairs[0][1]) // len(pairs[0][0].snr))
+            yield from pairs
             group = []
         group.append(batch)
     if group:
-        yield group
+        yield from drawn(group, represent)
 
 
-def fits(group: list[Batch], batch: Batch) -> bool:
-    first, frames = group[0], sum(len(one.snr) for one in group) + len(batch.snr)
-    alike = first.iq.shape[1:] == batch.iq.shape[1:]
-    return batch.iq.device.type == "cuda" and alike and frames <= GROUP_FRAMES
+def fits(group: list[Batch], batch: Batch, most: int) -> bool:
+    frames = sum(len(one.snr) for one in (*group, batch))
+    return group[0].iq.shape[1:] == batch.iq.shape[1:] and frames <= min(most, DRAWN_TOGETHER)
+
+
+def values(x: Seen) -> int:
+    return sum(map(values, x)) if isinstance(x, tuple) else x.numel()
 
 
 def drawn(group: list[Batch], represent: Callable) -> Iterator[tuple[Batch, Seen]]:
