@@ -33,6 +33,12 @@ TINY = {
 }
 
 
+def environment(**more: str) -> dict[str, str]:
+    """For a test's own processes: this checkout before any installed copy, and packages from where they are."""
+    paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **more}
+
+
 def tiny(*given: str) -> list[str]:
     """``given`` overrides, filled up with those of TINY that they leave open and that their groups have."""
     taken = {override.split("=")[0].lstrip("+~") for override in given}

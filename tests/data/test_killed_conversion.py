@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from tests.conftest import environment
+
 ROOT = Path(__file__).parents[2]
 JOB = [
     "task=convert", "task.format=images", "task.perturbed=true", "dataset.modulations=[BPSK,QPSK]",
@@ -42,8 +44,7 @@ def test_picture_trees_killed_and_started_again_are_the_same_to_the_byte(cli, tm
     command = [sys.executable, "-m", "amc_xai", *JOB, f"task.to={killed}", "task.workers=2"]
     command.append(f"hydra.run.dir={tmp_path / 'run'}")
     enough = int(np.random.default_rng().integers(1, FILES // 3))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), start_new_session=True)
     while pictures(killed) < enough:
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.002)

@@ -1,17 +1,13 @@
 """One training on all GPUs of the machine, a process each, to the numbers of one."""
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-from tests.conftest import tiny
-
-ROOT = Path(__file__).parents[2]
+from tests.conftest import environment, tiny
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -28,7 +24,7 @@ def test_torchrun_over_all_gpus(device, job, tmp_path, precision):
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={many}"]
     done = subprocess.run(
         [*launcher, "-m", "amc_xai", *given, f"hydra.run.dir={folder}"], cwd=tmp_path, timeout=400,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2"}, capture_output=True, text=True,
+        env=environment(OMP_NUM_THREADS="2"), capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     alone = job(*given)

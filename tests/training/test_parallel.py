@@ -1,7 +1,6 @@
 """Two processes give the numbers of one."""
 
 import json
-import os
 import subprocess
 import sys
 from itertools import chain
@@ -15,9 +14,9 @@ from amc_xai.data import evaluation_loader
 from amc_xai.data.batches import TrainingBatches
 from amc_xai.evaluation import Predictions
 from amc_xai.training import load_checkpoint
-from tests.conftest import close_log_files
+from tests.conftest import close_log_files, environment
 from tests.training import two_processes
-from tests.training.two_processes import COMMAND, LOSSES, PLAIN, ROOT
+from tests.training.two_processes import COMMAND, LOSSES, PLAIN
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +24,10 @@ def folder(tmp_path_factory) -> Path:
     """What two processes left, all in one start."""
     folder = tmp_path_factory.mktemp("parallel")
     script = two_processes.__file__
-    # The checkout and no other copy that may be installed.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
+    alone = environment(OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES="")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
-        [*launcher, script, folder], cwd=folder, env=environment, capture_output=True, text=True, timeout=500
+        [*launcher, script, folder], cwd=folder, env=alone, capture_output=True, text=True, timeout=500
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
