@@ -11,14 +11,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from amc_xai.data.hdf5 import hdf5_array, names_in, open_hdf5
+from amc_xai.data.hdf5 import hdf5_array, names_in, open_dataset, open_hdf5, own_dataset
 from amc_xai.data.matlab import MatFile
-from amc_xai.data.packed import ZIP, refuse_packed
-from amc_xai.data.stored import StoredArray, one_line, refuse_too_large
-from amc_xai.errors import UserError
-
-HDF5 = b"\x89HDF\r\n\x1a\n"
-NPY = b"\x93NUMPY"
+from amc_xai.data.packed import HDF5, NPY, ZIP, refuse_packed
+from amc_xai.data.stored import StoredArray, refuse_too_large
+from amc_xai.errors import UserError, one_line
 
 
 class ArrayFile:
@@ -163,7 +160,7 @@ def turned(array: StoredArray) -> StoredArray:
     """An array of MATLAB 7.3, whose axes stand in HDF5 the other way round."""
     path, name = array.path, array.name
     with open_hdf5(path) as file:
-        kind = read_or_refuse(path, lambda: file[name].attrs.get("MATLAB_class"))
+        kind = read_or_refuse(path, lambda: own_dataset(file, path, name).attrs.get("MATLAB_class"))
     if array.dtype.hasobject or kind in (b"cell", b"char", "cell", "char"):
         raise UserError(
             f"dataset.path: {name} of {path} holds words, as MATLAB 7.3 keeps them; save numbers and name the "
@@ -178,5 +175,6 @@ def turned(array: StoredArray) -> StoredArray:
 
 def loaded_turned(path: Path, name: str) -> np.ndarray:
     """The whole of a chunked array, its axes the right way round."""
-    with open_hdf5(path) as file:
-        return read_or_refuse(path, lambda: file[name][()].T)
+    data = open_dataset(path, name)
+    with data.file:
+        return read_or_refuse(path, lambda: np.ascontiguousarray(data[()].T))

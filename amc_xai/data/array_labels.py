@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from amc_xai.data.stored import StoredArray, one_line, refuse_too_large
-from amc_xai.errors import UserError
+from amc_xai.data.stored import StoredArray, refuse_too_large
+from amc_xai.errors import UserError, one_line
 
 log = logging.getLogger(__name__)
 MOST_LEVELS = 200
@@ -93,21 +93,25 @@ def word(value: object, where: str) -> str:
     return str(value).strip()
 
 
-def hot(values: np.ndarray, where: str) -> np.ndarray:
-    """Which column of each row is 1."""
+def hot(values: np.ndarray, where: str, first: int = 0) -> np.ndarray:
+    """Which column of each row is 1, of a part of an array whose first row is the ``first`` of all."""
     column = values.argmax(1)
     wrong = (values[np.arange(len(values)), column] != 1) | ((values != 0).sum(1) != 1)
     if wrong.any():
-        raise UserError(f"dataset.path: row {int(np.argmax(wrong))} of {where} is not exactly one class")
+        raise UserError(
+            f"dataset.path: row {first + int(np.argmax(wrong))} of {where} is labelled not exactly one class"
+        )
     return column
 
 
-def whole(values: np.ndarray, where: str) -> np.ndarray:
-    """Class numbers."""
+def whole(values: np.ndarray, where: str, first: int = 0) -> np.ndarray:
+    """Class numbers, of such a part."""
     wrong = ~((values >= 0) & (values < MOST_CLASSES) & (values == np.floor(values)))
     if wrong.any():
         k = int(np.argmax(wrong))
-        raise UserError(f"dataset.path: row {k} of {where} is {values[k]:g}, which is no number of a class")
+        raise UserError(
+            f"dataset.path: row {first + k} of {where} is labelled {values[k]:g}, which is no number of a class"
+        )
     return values.astype(np.int64)
 
 

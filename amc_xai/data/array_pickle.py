@@ -14,7 +14,7 @@ from pathlib import Path
 
 from amc_xai.data.packed import refuse_packed
 from amc_xai.data.pickle_machine import Machine
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, one_line
 
 # A damaged pickle can fail in any of these ways.
 DAMAGE = (
@@ -41,7 +41,7 @@ def load_arrays(path: Path) -> object:
     except UserError as error:
         raise UserError(f"{error} ({path})") from None
     except DAMAGE as error:
-        what = " ".join(str(error).split())[:80]
+        what = one_line(error, 80)
         raise UserError(
             f"dataset.path: {path} is no readable pickle ({type(error).__name__}: {what}); it is cut short or "
             "damaged, or was written by something else: unpack or download it again"

@@ -10,8 +10,8 @@ from amc_xai.data.array_files import ArrayFile
 from amc_xai.data.array_labels import classes_of, levels_of, places
 from amc_xai.data.choice import check_count, check_facts, check_names, choose_modulations, choose_snrs
 from amc_xai.data.copies import MOST_BYTES, origin_of_copies
-from amc_xai.data.stored import StoredArray, StoredFrames, frames_tensor, printable
-from amc_xai.errors import UserError
+from amc_xai.data.stored import StoredArray, StoredFrames, frames_tensor, say_slow
+from amc_xai.errors import UserError, printable
 
 log = logging.getLogger(__name__)
 DEFAULT = {"x": "X", "y": "y", "snr": "snr"}
@@ -84,12 +84,7 @@ class Arrays:
             raise UserError(f"dataset.snrs: {path} holds no frame of the classes and SNRs that were asked for")
         array = self._frames.array
         here = array.mapped or isinstance(array.rows(), np.ndarray)
-        if not here:
-            log.warning(
-                "%s of %s is chunked or compressed, so random reads are 4 to 500 times slower than from a "
-                "contiguous file; write one once with: python -m amc_xai task=convert dataset=arrays "
-                "dataset.path=%s task.to=FOLDER", x, path, path,
-            )  # fmt: skip
+        say_slow([array], "arrays", path)
         self.origin = origin_of_copies(len(self._row), self._look) if here and array.bytes <= MOST_BYTES else None
 
     def _levels(self, file: ArrayFile, snr: str | float | None, frames: int) -> tuple[list[float], np.ndarray]:

@@ -2,14 +2,14 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
 from amc_xai.data.packed import refuse_packed
-from amc_xai.data.stored import StoredArray, one_line, printable, refuse_too_large
-from amc_xai.errors import UserError
+from amc_xai.data.stored import StoredArray, refuse_too_large
+from amc_xai.errors import UserError, one_line, printable
 
 # Beside X in stores that we write: which recording a frame is from, its first sample there, its samples a symbol.
 BY_FRAME = {"recording": np.int64, "start": np.int64, "samples_per_symbol": np.float32}
@@ -51,18 +51,15 @@ def hdf5_array(path: Path, name: str) -> StoredArray | None:
     """The dataset of this name (or path of groups) in a file; None if it has none.
 
     Raises:
-        UserError: if the file can't be read, or the dataset's type isn't one of numpy's.
+        UserError: if the file can't be read, the dataset lies in another file, or its type isn't one of numpy's.
     """
     with open_hdf5(path) as file:
         try:
-            data = file.get(name)
-            if not isinstance(data, h5py.Dataset):
+            data = own_dataset(file, path, name)
+            if data is None:
                 return None
             shape, dtype, offset = data.shape, data.dtype, data.id.get_offset()
-            attributes, by_frame = dict(file.attrs), told_by_frame(file, shape)
             as_in_numpy = data.id.get_type().equal(h5py.h5t.py_create(dtype, logical=True))
-            # A link may lead to another file, where the offset counts.
-            offset = offset if data.file.filename == file.filename else None
         except DAMAGE as error:
             raise UserError(f"dataset.path: {name} of {path} can't be read ({one_line(error)})") from error
     if shape is None:
@@ -70,13 +67,53 @@ def hdf5_array(path: Path, name: str) -> StoredArray | None:
     # A type that numpy has no equal of is converted when it is read, and can't be mapped.
     if not as_in_numpy or dtype.hasobject:
         offset = None
-    opened = partial(open_dataset, path, name)
-    return StoredArray(path, name, shape, dtype, offset, opened, attributes=attributes, by_frame=by_frame)
+    return StoredArray(path, name, shape, dtype, offset, partial(open_dataset, path, name))
+
+
+def own_dataset(file: h5py.File, path: Path, name: str, links: int = 16) -> h5py.Dataset | None:
+    """The dataset of this name, if it and all on the way to it lie in the file itself; None if there is none.
+
+    HDF5 would follow a file's links to any other file on the disk, and take a dataset's bytes from there.
+
+    Raises:
+        UserError: if it lies elsewhere.
+    """
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    group: Any = file["/"]
+    for k, part in enumerate(parts):
+        link = group.get(part, getlink=True) if isinstance(group, h5py.Group) else None
+        if link is None:
+            return None
+        if isinstance(link, h5py.ExternalLink):
+            raise UserError(
+                f"dataset.path: {name} of {path} is a link to {one_line(link.path)} of another file, "
+                f"{one_line(link.filename)}, and no other file is opened: name that one"
+            )
+        if isinstance(link, h5py.SoftLink):
+            begin = "" if link.path.startswith("/") else group.name
+            target = "/".join([begin, link.path, *parts[k + 1 :]])
+            return own_dataset(file, path, target, links - 1) if links else None
+        group = group[part]
+    if not isinstance(group, h5py.Dataset):
+        return None
+    if group.is_virtual or group.external:
+        raise UserError(
+            f"dataset.path: {name} of {path} is put together from other files, and no other file is opened: copy "
+            "it into one (h5repack, or data = file[...][:] and file.create_dataset)"
+        )
+    return group
 
 
 def open_dataset(path: Path, name: str) -> h5py.Dataset:
-    """A dataset of a file that stays open with it."""
-    return open_hdf5(path)[name]
+    """A dataset of a file that stays open with it.
+
+    Raises:
+        UserError: if it isn't there any more.
+    """
+    data = own_dataset(open_hdf5(path), path, name)
+    if data is None:
+        raise UserError(f"dataset.path: {name} of {path} is gone")
+    return data
 
 
 def names_in(path: Path) -> list[str]:
@@ -109,12 +146,27 @@ def frames_array(path: Path) -> StoredArray:
     return array
 
 
-def told_by_frame(file: h5py.File, shape: tuple[int, ...] | None) -> dict[str, np.ndarray]:
-    """What a file that we wrote tells of each frame of X, (n,) each: see ``BY_FRAME``."""
+class Told(NamedTuple):
+    """What a file of a split store tells beside its frames: ``of_all`` of them, and ``by_frame`` (n,) each."""
+
+    of_all: dict[str, Any]
+    by_frame: dict[str, np.ndarray]
+
+
+def told_beside(path: Path, frames: int) -> Told:
+    """What a file of ``frames`` frames tells of them.
+
+    Raises:
+        UserError: if the file can't be read.
+    """
     told = {}
-    for name, dtype in BY_FRAME.items():
-        data = file.get(name)
-        if isinstance(data, h5py.Dataset) and data.shape == (shape or (0,))[:1] and data.dtype.kind in "fi":
-            refuse_too_large(Path(file.filename), 8 * data.shape[0])
-            told[name] = data[:].astype(dtype)
-    return told
+    with open_hdf5(path) as file:
+        try:
+            for name, dtype in BY_FRAME.items():
+                data = own_dataset(file, path, name)
+                if data is not None and data.shape == (frames,) and data.dtype.kind in "fi":
+                    refuse_too_large(path, 8 * frames)
+                    told[name] = data[:].astype(dtype)
+            return Told(dict(file.attrs), told)
+        except DAMAGE as error:
+            raise UserError(f"dataset.path: {path} is damaged ({one_line(error)})") from error

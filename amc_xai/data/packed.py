@@ -1,10 +1,11 @@
-"""Downloads that are still packed, known by their first bytes."""
+"""What files are by their first bytes: arrays, and downloads that are still packed."""
 
 from pathlib import Path
 
 from amc_xai.errors import UserError
 
-ZIP = b"PK\x03\x04"
+HDF5, NPY, ZIP = b"\x89HDF\r\n\x1a\n", b"\x93NUMPY", b"PK\x03\x04"
+TAR = "a tar archive"
 # Where the mark stands, the mark, what it is, and how people unpack it.
 MARKS = (
     (0, ZIP, "a zip archive", "unzip"),
@@ -15,7 +16,7 @@ MARKS = (
     (0, b"\x28\xb5\x2f\xfd", "packed by zstd", "tar --zstd -xf"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x"),
     (0, b"Rar!\x1a\x07", "a rar archive", "unrar x"),
-    (257, b"ustar", "a tar archive", "tar xf"),
+    (257, b"ustar", TAR, "tar xf"),
 )
 
 

@@ -18,7 +18,7 @@ from amc_xai.data.class_order import contradictions
 from amc_xai.data.copies import MOST_BYTES, origin_of_copies
 from amc_xai.data.hdf5 import ENDINGS, frames_array
 from amc_xai.data.radioml2018_labels import Labels, name_classes, read_labels
-from amc_xai.data.stored import StoredFrames, frames_tensor
+from amc_xai.data.stored import StoredFrames, frames_tensor, say_slow
 from amc_xai.errors import UserError
 from amc_xai.signal.classes import MODULATIONS, SNRS_RADIOML
 
@@ -76,12 +76,7 @@ class RadioML2018:
         if labels.displaced or names != list(MODULATIONS):
             refuse_contradiction(file, against(names, numbers), classes is not None)
             tell_displaced(file, labels)
-        if not self._frames.mapped:
-            log.warning(
-                "X of %s is chunked or compressed, so random reads are 4 to 500 times slower than from a "
-                "contiguous file; write one once with: python -m amc_xai task=convert dataset=radioml2018 "
-                "dataset.path=%s task.to=FOLDER", file, file,
-            )  # fmt: skip
+        say_slow([self._frames.array], "radioml2018", file)
         check_count("dataset.frames_per_cell", frames_per_cell)
         check_count("dataset.frame_length", frame_length)
         cells = np.bincount(numbers * len(SNRS_RADIOML) + labels.snrs)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from amc_xai.data.array_labels import say_ambiguous
+from amc_xai.data.array_labels import MOST_CLASSES, hot, say_ambiguous, whole
 from amc_xai.data.hdf5 import hdf5_array
 from amc_xai.data.stored import StoredArray
 from amc_xai.errors import UserError
@@ -23,7 +23,6 @@ LIKELY = (
     (DIGITAL_17, "the 17 digital ones of the published file in its order"),
     (NORMAL_11, "the 11 that the paper calls normal, in the published order"),
 )
-MOST_CLASSES = 1000
 
 
 class Labels(NamedTuple):
@@ -52,9 +51,9 @@ def read_labels(path: Path, rows: int) -> Labels:
         snrs[part] = levels(path, block.reshape(len(block)), part.start)
     for part, block in pieces(y, rows):
         if columns is None:
-            classes[part] = whole(path, block.reshape(len(block)).astype(np.float64), part.start)
+            classes[part] = whole(block.reshape(len(block)).astype(np.float64), f"Y in {path}", part.start)
         else:
-            classes[part] = hot_columns(path, block, part.start)
+            classes[part] = hot(block, f"Y in {path}", part.start)
     return Labels(classes, snrs, columns, displaced(classes, snrs, columns))
 
 
@@ -99,27 +98,6 @@ def pieces(array: StoredArray, rows: int) -> Iterator[tuple[slice, np.ndarray]]:
     for begin in range(0, rows, ROWS_AT_ONCE):
         part = slice(begin, min(begin + ROWS_AT_ONCE, rows))
         yield part, array.take(part)
-
-
-def hot_columns(path: Path, block: np.ndarray, first: int) -> np.ndarray:
-    """Which column of each row is the one that is 1."""
-    column = block.argmax(1)
-    wrong = (block[np.arange(len(block)), column] != 1) | ((block != 0).sum(1) != 1)
-    if wrong.any():
-        row = first + int(np.argmax(wrong))
-        raise UserError(f"dataset.path: row {row} of {path} is labelled not exactly one class")
-    return column
-
-
-def whole(path: Path, numbers: np.ndarray, first: int) -> np.ndarray:
-    """Class numbers."""
-    wrong = ~((numbers >= 0) & (numbers < MOST_CLASSES) & (numbers == np.floor(numbers)))
-    if wrong.any():
-        k = int(np.argmax(wrong))
-        raise UserError(
-            f"dataset.path: row {first + k} of {path} is labelled {numbers[k]:g}, which is no number of a class"
-        )
-    return numbers.astype(np.int64)
 
 
 def levels(path: Path, decibel: np.ndarray, first: int) -> np.ndarray:

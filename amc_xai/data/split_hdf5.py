@@ -9,9 +9,9 @@ import torch
 from amc_xai.data.choice import check_count, check_facts, choose_modulations, choose_snrs
 from amc_xai.data.contracts import Origin
 from amc_xai.data.copies import MOST_BYTES, origin_of_copies
-from amc_xai.data.hdf5 import frames_array
+from amc_xai.data.hdf5 import Told, frames_array, told_beside
 from amc_xai.data.split_files import find_cells
-from amc_xai.data.stored import StoredFrames, frames_tensor
+from amc_xai.data.stored import StoredFrames, frames_tensor, say_slow
 from amc_xai.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class SplitHdf5:
         self.modulations = choose_modulations(modulations, sorted({m for m, _ in cells}), path)
         self.snrs = choose_snrs(snrs, sorted({s for _, s in cells}), path)
         self._files: list[StoredFrames] = []
+        self._told: list[Told] = []
         starts, modulation, snr = [0], [], []
         for m, name in enumerate(self.modulations):
             for s, db in enumerate(self.snrs):
@@ -61,6 +62,7 @@ class SplitHdf5:
                 file = StoredFrames(frames_array(cells[name, db]))
                 frames = len(file) if frames_per_cell is None else min(len(file), frames_per_cell)
                 self._files.append(file)
+                self._told.append(told_beside(cells[name, db], len(file)))
                 starts.append(starts[-1] + frames)
                 modulation.append(np.full(frames, m))
                 snr.append(np.full(frames, s))
@@ -79,13 +81,7 @@ class SplitHdf5:
             raise UserError(f"dataset.path: the samples a symbol of frames in {path} must be numbers from 1 on")
         self.modulation_index = np.concatenate(modulation).astype(np.int64)
         self.snr_index = np.concatenate(snr).astype(np.int64)
-        slow = [file.array.path for file in self._files if len(file) and not file.mapped]
-        if slow:
-            log.warning(
-                "%d of %d files are chunked or compressed (such as %s), so random reads from disk are slow; write "
-                "contiguous ones once with: python -m amc_xai task=convert dataset=split_hdf5 dataset.path=%s "
-                "task.to=FOLDER", len(slow), len(self._files), slow[0].name, path,
-            )  # fmt: skip
+        say_slow([file.array for file in self._files if len(file)], "split_hdf5", path)
 
     def _origin(self) -> Origin | None:
         """As the files tell it, else by copies among the frames; None in a store too large to look through."""
@@ -98,10 +94,10 @@ class SplitHdf5:
 
     def _by_frame(self, name: str) -> np.ndarray | None:
         """What all files tell of each frame, (N,); None where one doesn't."""
-        if not all(name in file.array.by_frame for file in self._files):
+        if not all(name in told.by_frame for told in self._told):
             return None
         frames = np.diff(self._starts)
-        return np.concatenate([file.array.by_frame[name][:n] for file, n in zip(self._files, frames, strict=True)])
+        return np.concatenate([told.by_frame[name][:n] for told, n in zip(self._told, frames, strict=True)])
 
     def samples_per_symbol_of(self, indices: np.ndarray) -> torch.Tensor | None:
         """Samples a symbol (n,) float32 of these frames; None where all have ``samples_per_symbol``."""
@@ -120,10 +116,10 @@ class SplitHdf5:
     def _fact(self, name: str, given: float | str | None) -> float | str | None:
         """What the files say, else what was given; neither the files nor the two may contradict each other."""
         told: dict[float | str, Path] = {}
-        for file in self._files:
-            if name in file.array.attributes:
+        for file, beside in zip(self._files, self._told, strict=True):
+            if name in beside.of_all:
                 path = file.array.path
-                told.setdefault(plain(file.array.attributes[name], name, path), path)
+                told.setdefault(plain(beside.of_all[name], name, path), path)
         if len(told) > 1:
             (one, first), (other, second) = list(told.items())[:2]
             raise UserError(f"dataset.path: {first} says {name} {one}, but {second} says {other}")

@@ -1,9 +1,10 @@
 """Frames in one array of a file: mapped in place where the file allows it, through a library where not."""
 
+import logging
 import math
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import numpy as np
 import torch
 
 from amc_xai.data.layout import as_frames, layout_of, select
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, one_line
 
+log = logging.getLogger(__name__)
 BYTES_A_FRAME = 64  # of labels, places and what is made of them
 
 
@@ -21,8 +23,7 @@ class StoredArray:
     """An array in a file, of which nothing is read before it is asked for.
 
     ``offset`` is where its bytes lie in a row, ``order`` in which order ("C", or "F": first axis fastest); None =
-    compressed, chunked or converted, and ``opened`` gives the array instead. ``name`` is its name in sentences,
-    ``attributes`` and ``by_frame`` what the file tells beside it, of all frames and of each.
+    compressed, chunked or converted, and ``opened`` gives the array instead. ``name`` is its name in sentences.
 
     A map stands between no library call, no lock and the page cache, and a worker process may inherit it.
     """
@@ -34,8 +35,6 @@ class StoredArray:
     offset: int | None
     opened: Callable[[], Any]
     order: str = "C"
-    attributes: dict[str, Any] = field(default_factory=dict)
-    by_frame: dict[str, np.ndarray] = field(default_factory=dict)
     _rows: Any = None
 
     def __post_init__(self) -> None:
@@ -48,6 +47,16 @@ class StoredArray:
     def mapped(self) -> bool:
         """Whether it is read in place. An array without entries can't be, and needn't."""
         return self.offset is not None and self.bytes > 0
+
+    @property
+    def slow(self) -> str | None:
+        """Why frames at random are read slowly from it; None where they aren't."""
+        if self.mapped:
+            scattered = self.order == "F" and self.shape[0] > 1 and len(self.shape) > 1
+            return (
+                "stands column by column, so that each frame lies scattered over all of it" if scattered else None
+            )
+        return None if isinstance(self.rows(), np.ndarray) else "is chunked or compressed"
 
     @property
     def bytes(self) -> int:
@@ -153,19 +162,22 @@ def check_finite(block: np.ndarray, index: np.ndarray, where: str) -> None:
         )
 
 
+def say_slow(arrays: Sequence[StoredArray], dataset: str, path: Path | str) -> None:
+    """Say in the log which arrays give frames at random slowly, and how ``dataset=...`` at ``path`` is mended."""
+    slow = [(array, why) for array in arrays if (why := array.slow)]
+    if slow:
+        array, why = slow[0]
+        more = f", and {len(slow) - 1} more alike" if len(slow) > 1 else ""
+        log.warning(
+            "%s of %s %s%s: random reads are 4 to 500 times slower than from a contiguous file; write one once "
+            "with: python -m amc_xai task=convert dataset=%s dataset.path=%s task.to=FOLDER",
+            array.name, array.path, why, more, dataset, path,
+        )  # fmt: skip
+
+
 def frames_tensor(block: np.ndarray) -> torch.Tensor:
     """Stored frames (n, L, 2) as a view (n, 2, L): turning them in memory takes as long as reading them."""
     return torch.from_numpy(block).transpose(1, 2)
-
-
-def one_line(error: BaseException, most: int = 120) -> str:
-    """What an error of another library says, short enough for a sentence."""
-    return printable(" ".join(str(error).split()) or type(error).__name__, most)
-
-
-def printable(text: str, most: int) -> str:
-    """Text from a file, fit for a sentence on a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text[:most])
 
 
 def most_bytes() -> float:

@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
+from amc_xai.data import Arrays
 from amc_xai.data.hdf5 import frames_array, hdf5_array
 from amc_xai.data.stored import StoredFrames
 from amc_xai.errors import UserError
@@ -11,27 +12,48 @@ from amc_xai.errors import UserError
 X = np.random.default_rng(0).standard_normal((40, 16, 2)).astype(np.float32)
 
 
-@pytest.mark.parametrize("kind", ["external link", "soft link", "virtual", "external storage"])
-def test_frames_that_lie_elsewhere_come_from_there(tmp_path, kind):
-    with h5py.File(tmp_path / "other.h5", "w") as other:
+def elsewhere(folder, kind) -> None:
+    """A file whose X, or the way to it, lies in another."""
+    with h5py.File(folder / "other.h5", "w") as other:
         other["before"], other["X"] = np.zeros(999), X
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["large"] = np.ones(10_000)
+    with h5py.File(folder / "a.h5", "w") as file:
         if kind == "external link":
             file["X"] = h5py.ExternalLink("other.h5", "X")
-        elif kind == "soft link":
-            file["held/elsewhere"], file["X"] = X, h5py.SoftLink("/held/elsewhere")
+        elif kind == "link to a link":
+            file["far"], file["X"] = h5py.ExternalLink("other.h5", "/"), h5py.SoftLink("/far/X")
         elif kind == "virtual":
             layout = h5py.VirtualLayout(X.shape, X.dtype)
-            layout[:] = h5py.VirtualSource(tmp_path / "other.h5", "X", X.shape)
+            layout[:] = h5py.VirtualSource(folder / "other.h5", "X", X.shape)
             file.create_virtual_dataset("X", layout)
         else:
-            raw = str(tmp_path / "raw.bin")
+            raw = str(folder / "raw.bin")
             file.create_dataset("X", data=X, external=[(raw, 0, h5py.h5f.UNLIMITED)])
-    frames = StoredFrames(frames_array(tmp_path / "a.h5"))
+
+
+@pytest.mark.parametrize("kind", ["external link", "link to a link", "virtual", "external storage"])
+def test_no_other_file_is_opened_than_the_one_that_was_named(tmp_path, kind):
+    elsewhere(tmp_path, kind)
+    sentence = r"^dataset\.path: \S+ of \S+a\.h5 is (a link to|put together from).* no other file is opened"
+    with pytest.raises(UserError, match=sentence):
+        frames_array(tmp_path / "a.h5")
+    for names in ({"x": "X"}, {"x": "far/X"}):
+        if kind == "link to a link" or names["x"] == "X":
+            with pytest.raises(UserError, match=r"no other file is opened"):
+                Arrays(str(tmp_path / "a.h5"), y=None, snr=None, **names)
+
+
+@pytest.mark.parametrize("target", ["/held/elsewhere", "held/elsewhere", "held/./elsewhere"])
+def test_links_within_a_file_are_followed_and_circles_are_not(tmp_path, target):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["large"] = np.ones(10_000)
+        file["held/elsewhere"], file["X"] = X, h5py.SoftLink(target)
+        file["held/beside"] = h5py.SoftLink("elsewhere")
+        file["one"], file["other"] = h5py.SoftLink("/other"), h5py.SoftLink("/one")
     order = np.random.default_rng(1).permutation(40)
-    assert np.array_equal(frames.read(order), X[order])
-    assert frames.array.mapped == (kind == "soft link")
+    for name in ("X", "held/beside"):
+        frames = StoredFrames(hdf5_array(tmp_path / "a.h5", name))
+        assert frames.array.mapped and np.array_equal(frames.read(order), X[order])
+    assert hdf5_array(tmp_path / "a.h5", "one") is None and hdf5_array(tmp_path / "a.h5", "X/more") is None
 
 
 def test_a_packed_frame_that_is_damaged_is_said(tmp_path):

@@ -18,6 +18,8 @@ from amc_xai.errors import UserError
 from tests.conftest import CONF
 
 MOST_SECONDS = 10
+# What programs in files try to leave, and names in them lead to.
+MARK = "amc_xai_was_here"
 FRAMES = 32
 # What no reader does, by the names of Python's audit events; files of its own folder it may write.
 NEVER = (
@@ -84,11 +86,12 @@ def outcome(case: Case) -> tuple[str, float]:
     global _watch
     _watch = _watch or Watch()
     with tempfile.TemporaryDirectory(prefix="amc_xai_fuzz_") as name:
-        folder = Path(name).resolve()
+        around = Path(name).resolve()
+        folder = around / "data"
+        folder.mkdir()
         for path, content in case.files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
-        around = set(folder.parent.iterdir())
         make, keys = factory(case, folder)
         begin = time.perf_counter()
         with _watch.over(folder) as seen:
@@ -101,8 +104,10 @@ def outcome(case: Case) -> tuple[str, float]:
         seconds = time.perf_counter() - begin
         assert not seen, seen
         assert seconds < MOST_SECONDS, f"{seconds:.1f} s: {said}"
-        new = {path.name for path in set(folder.parent.iterdir()) - around}
-        assert "amc_xai_was_here" not in new, new
+        left = {str(path.relative_to(around)) for path in around.rglob("*") if not path.is_dir()}
+        assert left == {os.path.normpath(f"data/{path}") for path in case.files}, left
+        assert all((folder / path).read_bytes() == content for path, content in case.files.items())
+        assert not any((place / MARK).exists() for place in (around, Path.cwd(), Path("/tmp"))), MARK
         return said, seconds
 
 

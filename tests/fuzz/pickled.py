@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.data.pickles import ELEVEN, WRITERS
 from tests.data.test_array_pickle import ARRAY, DTYPE, FLAGS, RECONSTRUCT, Program
-from tests.fuzz.case import Case
+from tests.fuzz.case import MARK, Case
 from tests.fuzz.draws import FEW, SMALL, Draw, a_layout, an_array, choice, one_of
 
 
@@ -26,9 +26,7 @@ def radioml2016(draw: Draw) -> Case:
             key = (name, snr)
             if draw(SMALL) == 0:
                 key = one_of(draw, name, (snr, name), (name.encode(), snr), (name, snr, 0), ((name,), snr), None)
-            content[key] = (
-                array if draw(st.integers(0, 20)) else one_of(draw, None, [1], Program("amc_xai_was_here"))
-            )
+            content[key] = array if draw(st.integers(0, 20)) else one_of(draw, None, [1], Program(MARK))
     plain = all(
         isinstance(k, tuple) and len(k) == 2 and isinstance(k[0], str) and type(k[1]) is int for k in content
     )

@@ -8,7 +8,7 @@ import tarfile
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.fuzz.case import Case
+from tests.fuzz.case import MARK, Case
 from tests.fuzz.draws import SMALL, Draw, an_array, one_of
 
 ENDINGS = ["cf32", "fc32", "c64", "complex", "cf64", "cs16", "complex32s", "cs8", "complex16s", "cu8", "iq", "raw"]
@@ -104,7 +104,7 @@ def sigmf(draw: Draw) -> Case:
         return Case(files, "recordings", keys | {"path": one_of(draw, "", "r.sigmf-meta")})
     with tarfile.open(fileobj=(memory := io.BytesIO()), mode="w") as archive:
         for name, content in files.items():
-            entry = tarfile.TarInfo(one_of(draw, f"r/{name}", name, f"../{name}", f"/tmp/amc_xai_was_here/{name}"))
+            entry = tarfile.TarInfo(one_of(draw, f"r/{name}", name, f"../{name}", f"/tmp/{MARK}/{name}"))
             entry.size = len(content)
             entry.type = one_of(draw, *[tarfile.REGTYPE] * 6, tarfile.SYMTYPE, tarfile.DIRTYPE)
             archive.addfile(entry, io.BytesIO(content))

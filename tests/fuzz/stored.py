@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.data.test_array_pickle import Program
-from tests.fuzz.case import Case
+from tests.fuzz.case import MARK, Case
 from tests.fuzz.draws import FEW, SMALL, Draw, a_layout, an_array, choice, labels, names, one_of
 
 
@@ -85,7 +85,7 @@ def arrays(draw: Draw) -> Case:
             files[f"{name}.npy"] = memory.getvalue()
         return Case(files, "arrays", keys | {"path": "X.npy"})
     if draw(SMALL) == 0:
-        held["y"] = np.array([Program("amc_xai_was_here")] * frames, dtype=object) if form == "npz" else held["y"]
+        held["y"] = np.array([Program(MARK)] * frames, dtype=object) if form == "npz" else held["y"]
     if form == "npz":
         (np.savez if draw(SMALL) else np.savez_compressed)(memory, **held)
     elif form == "mat":

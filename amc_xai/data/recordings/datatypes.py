@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from amc_xai.data.packed import HDF5, NPY, packed_as
 from amc_xai.errors import UserError
 
 # The type of a raw file by its ending, in SigMF's names: c complex, f float, i integer, u unsigned.
@@ -79,17 +80,15 @@ def refusal(path: Path) -> str:
     for begin, what in (
         (b"RIFF", "looks like a WAV file: rename it to .wav"),
         (b"RF64", "looks like a WAV file: rename it to .wav"),
-        (b"\x93NUMPY", "looks like a NumPy array: rename it to .npy"),
-        (b"\x89HDF", "looks like an HDF5 file: dataset=radioml2018, split_hdf5 or arrays read such"),
-        (b"PK\x03\x04", "looks like a zip archive: unpack it"),
-        (b"\x1f\x8b", "looks compressed (gzip): unpack it"),
-        (b"BZh", "looks compressed (bzip2): unpack it"),
-        (b"\xfd7zXZ", "looks compressed (xz): unpack it"),
+        (NPY, "looks like a NumPy array: rename it to .npy"),
+        (HDF5[:4], "looks like an HDF5 file: dataset=radioml2018, split_hdf5 or arrays read such"),
         (b"(dp", "looks like a pickle: dataset=radioml2016a or radioml2016b read RML2016's"),
         (PICKLE, "looks like a pickle: dataset=radioml2016a or radioml2016b read RML2016's"),
     ):
         if head.startswith(begin):
             return what
+    if packed := packed_as(path):
+        return f"is {packed[0]}: unpack it ({packed[1]} {path.name})"
     likely = likely_datatype(path)
     guess = f"; its bytes look like {likely}, which is a guess" if likely else ""
     return (

@@ -6,9 +6,8 @@ import math
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from amc_xai.data.recordings.raw import one_line
-from amc_xai.data.recordings.recording import Label, Recording
-from amc_xai.errors import UserError
+from amc_xai.data.recordings.recording import LONGEST_LABEL, Label, Recording
+from amc_xai.errors import UserError, one_line
 
 log = logging.getLogger(__name__)
 CSV_COLUMNS = ("file", "start", "stop", "modulation", "snr")
@@ -52,7 +51,7 @@ def read_labels(path: Path, recordings: list[Recording], root: Path) -> None:
                 where = f"dataset.labels: line {reader.line_num} of {path}"
                 add_row({c: (row[c] or "").strip() for c in CSV_COLUMNS}, named, where)
     except (csv.Error, UnicodeError, OSError) as error:
-        raise UserError(f"dataset.labels: {path} is no readable CSV file ({one_line(str(error))})") from error
+        raise UserError(f"dataset.labels: {path} is no readable CSV file ({one_line(error)})") from error
 
 
 def names_of(recordings: list[Recording], root: Path) -> dict[str, list[Named]]:
@@ -97,7 +96,7 @@ def add_row(row: dict[str, str], named: dict[str, list[Named]], where: str) -> N
         raise UserError(f"{where} labels the samples {start} to {stop}; {held[0].path} has the samples 0 to {end}")
     snr = decibels(row["snr"], where) if row["snr"] else None
     for recording in held:
-        recording.labels.append(Label(start, stop, one_line(row["modulation"]) or None, snr))
+        recording.labels.append(Label(start, stop, one_line(row["modulation"], LONGEST_LABEL) or None, snr))
 
 
 def sample(text: str, otherwise: int, where: str) -> int:

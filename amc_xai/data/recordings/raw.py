@@ -8,7 +8,7 @@ import numpy as np
 from amc_xai.data.recordings.antennas import channel_of
 from amc_xai.data.recordings.datatypes import Datatype, scaling
 from amc_xai.data.recordings.recording import Numbers, Recording, interleaved
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, one_line
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def open_npy(path: Path, antenna: int | None) -> Recording:
     except Exception as error:  # NumPy says many things of bytes that no array wrote
         short = "mmap length is greater than" in str(error)
         what = "is cut short: copy it again" if short else f"is no readable .npy file of numbers ({error})"
-        raise UserError(f"dataset.path: {path} {one_line(what)}") from error
+        raise UserError(f"dataset.path: {path} {one_line(what, 300)}") from error
     if dtype.kind == "c" and array.ndim in (1, 2) and array.size:
         size = dtype.itemsize // 2
         time = 0 if array.ndim == 1 else int(np.argmax(shape))
@@ -69,8 +69,3 @@ def open_npy(path: Path, antenna: int | None) -> Recording:
     raise UserError(
         f"dataset.path: {path} holds {dtype} of shape {shape}; it must be a complex vector, or I and Q as (n, 2)"
     )
-
-
-def one_line(text: str) -> str:
-    """The text without line breaks and other signs that no terminal shows, and not for ever."""
-    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))[:300]

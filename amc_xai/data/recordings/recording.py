@@ -9,6 +9,7 @@ import numpy as np
 from amc_xai.data.recordings.band import Band
 from amc_xai.errors import UserError
 
+LONGEST_LABEL = 300  # letters
 PACKED_24 = "i3"  # integers of three bytes, least first, which NumPy has no type for
 MAPS = 128  # each takes a file handle, of which a process has about a thousand
 

@@ -5,11 +5,11 @@ import logging
 import tarfile
 from pathlib import Path
 
-from amc_xai.data.recordings.raw import one_line
+from amc_xai.data.packed import TAR, packed_as
 from amc_xai.data.recordings.reading import Reading
 from amc_xai.data.recordings.recording import Recording
 from amc_xai.data.recordings.sigmf import Held, plain_name, recordings_of
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, one_line
 
 log = logging.getLogger(__name__)
 META, DATA, COLLECTION = ".sigmf-meta", ".sigmf-data", ".sigmf-collection"
@@ -80,9 +80,7 @@ def streams_of(path: Path) -> list[Path]:
         streams = json.loads(path.read_text(encoding="utf-8-sig"))["collection"]["core:streams"]
         names = [stream["name"] if isinstance(stream, dict) else stream for stream in streams]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(
-            f"dataset.path: {path} is no readable SigMF collection ({one_line(str(error))})"
-        ) from error
+        raise UserError(f"dataset.path: {path} is no readable SigMF collection ({one_line(error)})") from error
     if not names:
         raise UserError(f"dataset.path: {path} names no recordings (core:streams is empty)")
     return [path.parent / (plain_name(name, "core:streams", path).removesuffix(META) + META) for name in names]
@@ -112,10 +110,9 @@ def members_of(path: Path) -> dict[str, Held]:
                     )  # fmt: skip
                 members[member.name.removeprefix("./")] = Held(path, member.offset_data, there)
     except Exception as error:  # of an archive that anybody may have made, tarfile says many things
-        with path.open("rb") as file:
-            head = file.read(4)
-        packed = head[:2] in (b"\x1f\x8b", b"PK") or head[:3] == b"BZh" or head == b"\xfd7zX"
-        what = "is compressed: unpack it" if packed else f"is no readable archive ({one_line(str(error))})"
+        packed = packed_as(path)
+        other = packed is not None and packed[0] != TAR
+        what = f"is {packed[0]}: unpack it" if other else f"is no readable archive ({one_line(error)})"
         if not members:
             raise UserError(f"dataset.path: {path} {what}") from error
         log.warning("%s is broken behind its first %d files; these are read", path, len(members))

@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from amc_xai.data.recordings.raw import one_line
-from amc_xai.errors import UserError
+from amc_xai.data.recordings.recording import LONGEST_LABEL
+from amc_xai.errors import UserError, one_line
 
 log = logging.getLogger(__name__)
 MOST = 2**62  # of samples and bytes
@@ -52,7 +52,7 @@ def parse(text: bytes, path: Path) -> tuple[dict, list[dict], list[dict]]:
     try:
         meta = json.loads(text.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"dataset.path: {path} is no readable SigMF recording ({one_line(str(error))})") from error
+        raise UserError(f"dataset.path: {path} is no readable SigMF recording ({one_line(error)})") from error
     parts = []
     for name, kind in (("global", dict), ("captures", list), ("annotations", list)):
         part = meta.get(name, kind()) if isinstance(meta, dict) else None
@@ -161,7 +161,7 @@ def annotations_of(annotations: list[dict], captures: list[dict], offset: int, p
         else:
             stop = None
         label = note.get("core:label")
-        label = one_line(label) or None if isinstance(label, str) else None
+        label = one_line(label, LONGEST_LABEL) or None if isinstance(label, str) else None
         lower, upper = number(note, "core:freq_lower_edge"), number(note, "core:freq_upper_edge")
         if lower is None or upper is None or lower >= upper:
             lower = upper = None
