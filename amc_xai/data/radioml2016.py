@@ -10,10 +10,9 @@ import torch
 from amc_xai.data.array_pickle import load_arrays
 from amc_xai.data.choice import check_count, check_facts, choose_modulations, choose_snrs
 from amc_xai.data.copies import MOST_BYTES, origin_of_copies
-from amc_xai.data.layout import as_frames, select
-from amc_xai.data.radioml2016_cells import check_cells
+from amc_xai.data.radioml2016_cells import CellFrames, check_cells
 from amc_xai.data.radioml2016_variants import NAMES, variant_of
-from amc_xai.data.stored import check_finite
+from amc_xai.data.stored import broken_frames, check_finite, frames_tensor
 from amc_xai.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -87,13 +86,13 @@ class RadioML2016:
         if frame_length is not None and frame_length > stored:
             raise UserError(f"dataset.frame_length: {path} holds {stored} samples, so {frame_length} can't be had")
         self.frame_length = frame_length or stored
-        self._cells: list[np.ndarray] | None = [cells[name] for name in self._names]
-        taken = np.asarray([min(len(cell), frames_per_cell or len(cell)) for cell in self._cells])
-        self._starts = np.concatenate([[0], np.cumsum(taken)])
+        taken = np.asarray([min(len(cells[name]), frames_per_cell or len(cells[name])) for name in self._names])
+        self._taken = taken
+        self._cells: CellFrames | None = CellFrames([cells[name] for name in self._names], taken, self._layout)
         self.modulation_index = np.repeat([self.modulations.index(m) for m, _ in self._names], taken)
         self.snr_index = np.repeat([self.snrs.index(s) for _, s in self._names], taken)
-        few = sum(cell.nbytes for cell in self._cells) <= MOST_BYTES
-        self.origin = origin_of_copies(int(self._starts[-1]), self._look) if few else None
+        few = sum(cells[name].nbytes for name in self._names) <= MOST_BYTES
+        self.origin = origin_of_copies(int(taken.sum()), self._look) if few else None
         if self.snr_definition is None:
             warn(NOT_KNOWN, name)
         elif self.snr_definition == "radioml2016":
@@ -106,28 +105,12 @@ class RadioML2016:
         cells, self._layout = check_cells(load_arrays(self._path), self._path)
         return cells
 
-    def _stored(self, indices: np.ndarray, samples: int | None, check: bool) -> np.ndarray:
+    def _look(self, indices: np.ndarray, samples: int | None) -> np.ndarray:
         """The first samples of these frames, (n, samples, 2) float32."""
         if self._cells is None:
             cells = self._open()
-            self._cells = [cells[name] for name in self._names]
-        samples = min(samples or self.frame_length, self.frame_length)
-        frames = np.empty((len(indices), 2, samples), np.float32).transpose(0, 2, 1)
-        cell = np.searchsorted(self._starts, indices, side="right") - 1
-        order = np.argsort(cell, kind="stable")
-        first = np.flatnonzero(np.diff(cell[order], prepend=-1))
-        for here in np.split(order, first[1:]) if len(order) else ():
-            c = cell[here[0]]
-            rows = indices[here] - self._starts[c]
-            block = as_frames(select(self._cells[c], rows, self._layout, samples), self._layout)
-            if check:
-                name, db = self._names[c]
-                check_finite(block, rows, f"{name} at {db:g} dB in {self._path}")
-            frames[here] = block
-        return frames
-
-    def _look(self, indices: np.ndarray, samples: int | None) -> np.ndarray:
-        return self._stored(indices, samples, check=False)
+            self._cells = CellFrames([cells[name] for name in self._names], self._taken, self._layout)
+        return self._cells.look(indices, min(samples or self.frame_length, self.frame_length))
 
     def read(self, indices: np.ndarray) -> torch.Tensor:
         """Frames (n, 2, L) float32 at these positions of the label arrays.
@@ -135,8 +118,13 @@ class RadioML2016:
         Raises:
             UserError: naming a frame that isn't finite.
         """
-        frames = self._stored(np.asarray(indices), None, check=True)
-        return torch.from_numpy(frames.transpose(0, 2, 1))
+        indices = np.asarray(indices)
+        frames = self._look(indices, None)
+        if len(broken := broken_frames(frames)):
+            cell = int(self._cells.cell_of(indices[broken[0]]))
+            name, db = self._names[cell]
+            check_finite(frames, indices - self._cells.starts[cell], f"{name} at {db:g} dB in {self._path}")
+        return frames_tensor(frames)
 
     def __getstate__(self) -> dict:
         # A worker process opens the file by itself.

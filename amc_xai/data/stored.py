@@ -147,18 +147,23 @@ class StoredFrames:
         return block
 
 
-def check_finite(block: np.ndarray, index: np.ndarray, where: str) -> None:
-    """Raise UserError naming the first of these frames (n, ...) that holds NaN or infinity."""
+def broken_frames(block: np.ndarray) -> np.ndarray:
+    """Which of these frames (n, ...) hold NaN or infinity: their positions."""
     flat = block.ravel(order="K")
     # One pass at memory speed: any NaN or infinity makes the sum of squares one. Huge values may too.
     with np.errstate(all="ignore"):
         if np.isfinite(np.dot(flat, flat)):
-            return
-    bad = ~np.isfinite(block).all(axis=tuple(range(1, block.ndim)))
-    if bad.any():
+            return np.empty(0, np.int64)
+    return np.flatnonzero(~np.isfinite(block).all(axis=tuple(range(1, block.ndim))))
+
+
+def check_finite(block: np.ndarray, index: np.ndarray, where: str) -> None:
+    """Raise UserError naming the first of these frames (n, ...) that holds NaN or infinity."""
+    broken = broken_frames(block)
+    if len(broken):
         raise UserError(
-            f"dataset.path: frame {index[np.argmax(bad)]} of {where} holds NaN or infinite samples "
-            f"({int(bad.sum())} such frames in this batch); task=inspect lists them all"
+            f"dataset.path: frame {index[broken[0]]} of {where} holds NaN or infinite samples "
+            f"({len(broken)} such frames in this batch); task=inspect lists them all"
         )
 
 

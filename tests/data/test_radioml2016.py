@@ -39,6 +39,20 @@ def test_frames_come_back_with_their_labels(tmp_path, writer, stored):
     for k, frame in zip(order, read, strict=True):
         cell = source.modulations[source.modulation_index[k]], int(source.snrs[source.snr_index[k]])
         assert np.array_equal(frame, content[cell][k % 2])
+    cut = RadioML2016(str(tmp_path / "set.pkl"), "a", frame_length=20)
+    assert np.array_equal(cut.read(order).numpy(), read[:, :, :20])
+    assert cut.read(order[:0]).shape == (0, 2, 20)
+
+
+@pytest.mark.parametrize("frames", [1, 7])
+def test_where_the_bytes_stand_in_the_file_cells_are_one_map(tmp_path, frames):
+    """Cells of a few kilobytes are not views of the file, and are asked one by one."""
+    source = opened(tmp_path, cells(frames=frames), "a", frames_per_cell=1, write=WRITERS["python2"])
+    assert (source._cells.file is not None) == (frames == 7)
+    content = cells(frames=frames)
+    for k, frame in enumerate(source.read(np.arange(22)).numpy()):
+        cell = source.modulations[source.modulation_index[k]], int(source.snrs[source.snr_index[k]])
+        assert np.array_equal(frame, content[cell][0])
 
 
 def test_names_as_bytes(tmp_path):
