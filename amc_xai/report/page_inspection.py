@@ -89,7 +89,7 @@ def _band(row: Row, rate: float | None) -> list[str]:
 
 
 RATE_NOTE = (
-    "<p>Samples a symbol are estimated from the signals alone, between 2 and 16 (of long recordings also more); a "
+    "<p>Samples a symbol are estimated from the signals alone, between 2 and 16 (of recordings up to 400); a "
     "number in brackets is a guess. The band holds 99 % of the power above the noise floor, at the highest SNR; "
     "contrast is the power over that of the floor.</p>"
 )

@@ -10,6 +10,7 @@ import numpy as np
 from amc_xai.data import Facts, FrameSource
 from amc_xai.data.contracts import lengths_of, rates_of
 from amc_xai.errors import UserError
+from amc_xai.tasks.symbol_rates import said_before_work
 
 log = logging.getLogger(__name__)
 ASSUMED_DEFINITION = "es_n0"
@@ -47,6 +48,8 @@ def settle(source: FrameSource, loaded: dict[str, Any] | None, key: str) -> Fact
                 "dataset.samples_per_symbol is not known; taken as %g, which the network was trained at",
                 trained.samples_per_symbol,
             )
+    if said := said_before_work(source, trained.samples_per_symbol):
+        log.warning("%s", said)
     definition = own.snr_definition or trained.snr_definition
     if definition is None and source.snrs:
         log.info("dataset.snr_definition is not known; the SNR labels are taken as Es/N0 (es_n0)")

@@ -33,7 +33,7 @@ def run(parts: Parts, name: str = "inspect", needs_checkpoint: bool = False) -> 
         raise UserError("dataset: task=inspect looks at I/Q frames; images can be looked at as they are")
     chunks = chunks_of(source)
     statistics = scan(source, progress(chunks, "reading frames", 0, len(chunks)))
-    by_recording = rates_by_recording(source, statistics)
+    by_recording = rates_by_recording(source, statistics.alive)
     by_class = borne_out(rates_by_class(source, statistics), by_recording)
     definition, sps = source.snr_definition, source.samples_per_symbol
     offsets = {name: es_n0_offset_db(definition, name, sps) for name in source.modulations}

@@ -1,5 +1,6 @@
 """Samples a symbol as the signals themselves tell them, by class or by recording, beside what a source states."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,15 +9,17 @@ import torch
 from amc_xai.data import FrameSource
 from amc_xai.data.inspection import FrameStatistics
 from amc_xai.data.stretches import Stretch, is_cut, samples_of, stretches_of
-from amc_xai.representation.synchronisation import estimate_symbol_rate
+from amc_xai.errors import UserError
+from amc_xai.representation.synchronisation import emission_symbol_rate, estimate_symbol_rate
 
 # Frames of a class that are asked, recordings that are, and samples of each of them.
-FRAMES, RECORDINGS, SAMPLES = 64, 64, 1 << 17
+FRAMES, RECORDINGS, SAMPLES = 64, 32, 1 << 17
 # Of frames that agree to this share of the rate. So many of them must do so to say anything.
 ALIKE, LEAST_SHARE = 0.005, 0.5
-# Long stretches tell slower rates than frames do: the slowest has so many symbols in the stretch.
-SYMBOLS, SLOWEST = 128, 1024.0
-HIGHEST = 16.0
+# A network trained at one rate is told of recordings at another when theirs is off by this share.
+OFF, LOOKED_AT_FOR_WORK = 0.02, 4
+# Of the longest recordings so many samples are looked at where fewer don't tell.
+WHOLE, WHOLE_ONES = 1 << 20, 4
 
 
 @dataclass(frozen=True)
@@ -66,22 +69,45 @@ def longest(lengths: np.ndarray) -> np.ndarray:
     return lengths == lengths.max()
 
 
-def rates_by_recording(source: FrameSource, statistics: FrameStatistics) -> dict[int, RateReading]:
-    """Of the longest stretch without a gap of each recording; {} of a source that isn't cut from any."""
+def rates_by_recording(
+    source: FrameSource, keep: np.ndarray | None = None, most: int = RECORDINGS
+) -> dict[int, RateReading]:
+    """Of the longest stretch without a gap of each recording, of the frames that ``keep`` (N,) bool allows.
+
+    Recordings of which no frame can be read are left out, and so are those after the ``most`` longest; {} of a
+    source that isn't cut from any.
+    """
     if not is_cut(source):
         return {}
     best: dict[int, Stretch] = {}
-    for stretch in stretches_of(source, statistics.alive):
+    for stretch in stretches_of(source, keep):
         other = best.get(stretch.recording)
         if other is None or len(other.frames) < len(stretch.frames):
             best[stretch.recording] = stretch
     readings = {}
-    for number in sorted(best, key=lambda k: -len(best[k].frames))[:RECORDINGS]:
-        samples = torch.from_numpy(samples_of(source, best[number], SAMPLES))[None]
-        slowest = min(SLOWEST, max(HIGHEST, samples.shape[-1] / SYMBOLS))
-        told = estimate_symbol_rate(complex_of(samples), highest=slowest)
-        readings[number] = agreed(told.samples_per_symbol.numpy().astype(float), told.sure.numpy())
+    longest_first = sorted(best, key=lambda k: -len(best[k].frames))[:most]
+    for place, number in enumerate(longest_first):
+        try:
+            readings[number] = rate_of_stretch(source, best[number], WHOLE if place < WHOLE_ONES else SAMPLES)
+        except UserError:
+            continue  # broken samples, which whoever reads the frames is told of
     return dict(sorted(readings.items()))
+
+
+def rate_of_stretch(source: FrameSource, stretch: Stretch, most: int) -> RateReading:
+    """Of a stretch, or up to ``most`` samples of its middle where fewer don't tell."""
+    for samples in (SAMPLES, most):
+        z = complex_of(torch.from_numpy(samples_of(source, stretch, samples))[None])
+        short = estimate_symbol_rate(z)
+        found = emission_symbol_rate(z[0])
+        if found.sure or bool(short.sure) or stretch.stop - stretch.start[0] <= samples:
+            break
+    frame_like = float(short.samples_per_symbol)
+    if not bool(short.sure) and np.isfinite(found.samples_per_symbol):
+        return RateReading(found.samples_per_symbol, 1.0, int(found.sure), 1)
+    # Where both are sure of different things neither is.
+    agree = not found.sure or abs(found.samples_per_symbol / frame_like - 1) < ALIKE
+    return RateReading(frame_like, 1.0, int(bool(short.sure) and agree), 1)
 
 
 def borne_out(by_class: dict[str, RateReading], by_recording: dict[int, RateReading]) -> dict[str, RateReading]:
@@ -110,13 +136,9 @@ def sentences(
     told = {f"recording {k}": r for k, r in by_recording.items() if r.told} or {
         f"{name} frames" if name else "frames": r for name, r in by_class.items() if r.told
     }
-    if not told or (stated is None and frames_have_own(source)):
-        return []
     if stated is None:
-        rates = np.array([reading.samples_per_symbol for reading in told.values()])
-        middle = float(np.median(rates))
-        if np.abs(rates / middle - 1).max() < ALIKE:
-            return [f"samples a symbol are not stated; the signals say dataset.samples_per_symbol={middle:.4g}"]
+        return [] if frames_have_own(source) else [*not_stated(told, by_recording or by_class)]
+    if not told:
         return []
     off = {what: r for what, r in told.items() if abs(r.samples_per_symbol / stated - 1) > ALIKE}
     if not off or len(off) < len(told) / 2:
@@ -125,6 +147,55 @@ def sentences(
     return [
         f"dataset.samples_per_symbol is {stated:g}, but {len(off)} of {len(told)} signals say otherwise ({named})"
     ]
+
+
+def not_stated(told: dict[str, RateReading], looked_at: dict) -> Iterator[str]:
+    """What to say of the samples a symbol that nobody states: ``told`` are the readings that can be relied on."""
+    rates = np.array([reading.samples_per_symbol for reading in told.values()])
+    middle = float(np.median(rates)) if len(rates) else 0.0
+    if len(rates) and np.abs(rates / middle - 1).max() < ALIKE:
+        yield f"samples a symbol are not stated; the signals say dataset.samples_per_symbol={middle:.4g}"
+    elif len(rates):
+        named = ", ".join(f"{what}: {reading.samples_per_symbol:.4g}" for what, reading in list(told.items())[:4])
+        yield (
+            f"samples a symbol are not stated, and the signals have different ones ({named}): read those of one "
+            "rate by themselves, or resample them, and say dataset.samples_per_symbol"
+        )
+    elif looked_at:
+        guesses = [f"{reading.samples_per_symbol:.4g}" for reading in list(looked_at.values())[:4]]
+        yield (
+            f"samples a symbol are not stated, and the signals don't tell them (perhaps {', '.join(guesses)}): "
+            "say dataset.samples_per_symbol, the sample rate over the symbol rate, if the signals have symbols"
+        )
+
+
+def said_before_work(source: FrameSource, trained: float | None) -> str | None:
+    """What to say of recordings whose samples a symbol nobody states, before a network sees their frames.
+
+    Args:
+        source: the frames; those of other sources, or with samples a symbol of their own, are passed by.
+        trained: the samples a symbol that a network was trained at; None = not known, or none was.
+    """
+    if source.samples_per_symbol is not None or not is_cut(source) or frames_have_own(source):
+        return None
+    told = rates_by_recording(source, most=LOOKED_AT_FOR_WORK)
+    sure = [reading.samples_per_symbol for reading in told.values() if reading.told]
+    off = [rate for rate in sure if trained is not None and abs(rate / trained - 1) > OFF]
+    if off:
+        return (
+            f"dataset.samples_per_symbol is not given; the signals say about {off[0]:.4g}, and the network was "
+            f"trained at {trained:g}, so its answers aren't proven: resample them by {trained / off[0]:.4g}, or "
+            "train on such"
+        )
+    if sure and trained is not None:
+        return None
+    if sure:
+        return f"dataset.samples_per_symbol is not given; the signals say about {np.median(sure):.4g}: say so"
+    taken = "each frame is searched for it" if trained is None else f"{trained:g}, of the training, is taken"
+    return (
+        f"dataset.samples_per_symbol is not given, and the signals don't tell it; {taken}: say it if it is known "
+        "(the sample rate over the symbol rate); task=inspect shows the signals"
+    )
 
 
 def frames_have_own(source: FrameSource) -> bool:

@@ -1,8 +1,9 @@
 """Blind synchronisation of a frame, stage by stage, each telling how sure it is. All batched, on the device.
 
-``rate``: samples a symbol, where nobody tells; ``spectrum`` and ``grid``: the frame on a grid of its symbol rate,
-at any number of samples a symbol; ``coarse``, ``timing``, ``receive_filter``, ``carrier``, ``staggered``;
-``noise`` and ``inside``: the noise beside and inside the band; ``dc``; ``chain``: all of them in order.
+``rate``: samples a symbol, where nobody tells, and ``emission``: those of a whole recording; ``spectrum`` and
+``grid``: the frame on a grid of its symbol rate, at any number of samples a symbol; ``coarse``, ``timing``,
+``receive_filter``, ``carrier``, ``staggered``; ``noise`` and ``inside``: the noise beside and inside the band;
+``dc``; ``chain``: all of them in order.
 """
 
 from amc_xai.representation.synchronisation.carrier import (
@@ -13,6 +14,7 @@ from amc_xai.representation.synchronisation.carrier import (
     recover_carrier,
 )
 from amc_xai.representation.synchronisation.chain import Receiver, Synchronised, check_blind, rates_of, synchronise
+from amc_xai.representation.synchronisation.emission import EmissionRate, emission_symbol_rate
 from amc_xai.representation.synchronisation.grid import shared_grids, symbol_count, symbol_counts
 from amc_xai.representation.synchronisation.inside import InsideNoise, inside_noise
 from amc_xai.representation.synchronisation.noise import (
@@ -31,6 +33,7 @@ from amc_xai.representation.synchronisation.timing import symbol_timing
 __all__ = [
     "PULSES",
     "Carrier",
+    "EmissionRate",
     "InsideNoise",
     "OutsideNoise",
     "Powers",
@@ -42,6 +45,7 @@ __all__ = [
     "band_has_outside",
     "carrier_of",
     "check_blind",
+    "emission_symbol_rate",
     "estimate_symbol_rate",
     "find_carrier",
     "inside_noise",

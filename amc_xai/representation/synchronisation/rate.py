@@ -25,6 +25,7 @@ LEAST_OVERLAP = 0.004
 # Variance of a frame's power over its mean squared, within the band: less is GMSK's constant envelope.
 CONSTANT = 0.13
 LONGEST = 1 << 20
+WIDE = 1025  # bins, from which on a running mean is a difference of sums
 
 
 class SymbolRate(NamedTuple):
@@ -95,9 +96,7 @@ def _whitened(frame: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Te
     spectrum = torch.fft.fft(frame, size)
     power = squared(spectrum)
     width = max(5, int(SMOOTHING * size)) | 1
-    smooth = torch.nn.functional.avg_pool1d(
-        torch.nn.functional.pad(power[:, None], (width // 2, width // 2), mode="circular"), width, 1
-    )[:, 0]
+    smooth = _running_mean(power, width)
     floor = smooth.kthvalue(max(1, int(FLOOR * size)), dim=-1, keepdim=True).values
     floor = torch.maximum(floor, DEEPEST * smooth.amax(1, keepdim=True))
     share = (1 - 1.5 * floor / smooth.clamp(min=1e-30)).clamp(min=0)
@@ -110,12 +109,31 @@ def _whitened(frame: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Te
     return doubled, squared(doubled), envelope
 
 
+def _running_mean(power: torch.Tensor, width: int) -> torch.Tensor:
+    """Of values (B, n) on a circle, each with those about it, ``width`` of them in all."""
+    around = torch.nn.functional.pad(power[:, None], (width // 2, width // 2), mode="circular")
+    if width < WIDE:
+        return torch.nn.functional.avg_pool1d(around, width, 1)[:, 0]
+    # Pooling takes time by the width: of a million samples a minute.
+    total = torch.nn.functional.pad(around[:, 0].double().cumsum(1), (1, 0))
+    return ((total[:, width:] - total[:, :-width]) / width).to(power.dtype)
+
+
 def _expected(power: torch.Tensor, conjugate: bool) -> torch.Tensor:
     """Power that |y|^2, or y^2, of a frame with independent bins of this power has at each of its own bins."""
     spectrum = torch.fft.fft(power)
     found = torch.fft.ifft(spectrum * (spectrum.conj() if conjugate else spectrum)).real / power.shape[-1] ** 2
     # Where next to no bins of the band lie so far apart, rounding would look like a line.
     return found + LEAST_OVERLAP * found.amax(1, keepdim=True)
+
+
+def line_of_power(frame: torch.Tensor) -> torch.Tensor:
+    """The power that |y|^2 of complex frames (B, L) has at each frequency over what it would hold by chance in the
+    mean, (B, 4L or more): bin k lies at 2 k / (the number of bins) cycles a sample."""
+    white, power, _ = _whitened(frame)
+    y = torch.fft.ifft(white)[:, : 2 * frame.shape[-1]].abs().square()
+    line = squared(torch.fft.fft(y - y.mean(1, keepdim=True), power.shape[-1]))
+    return line / _expected(power, True).clamp(min=1e-30)
 
 
 def _strongest(y: torch.Tensor, power: torch.Tensor, length: int, low: float, high: float) -> SymbolRate:
