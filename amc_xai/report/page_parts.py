@@ -27,6 +27,8 @@ p { color: var(--muted); }
 .wide { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
 th, td { padding: .3rem .9rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th, td.text + td.text { white-space: normal; }
+th { vertical-align: bottom; }
 th { color: var(--muted); font-weight: 600; }
 tbody tr:nth-child(even) { background: var(--soft); }
 .text { text-align: left; }

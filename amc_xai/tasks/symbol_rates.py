@@ -11,6 +11,7 @@ from amc_xai.data.inspection import FrameStatistics
 from amc_xai.data.stretches import Stretch, is_cut, samples_of, stretches_of
 from amc_xai.errors import UserError
 from amc_xai.representation.synchronisation import emission_symbol_rate, estimate_symbol_rate
+from amc_xai.representation.synchronisation.rate import HIGHEST
 
 # Frames of a class that are asked, recordings that are, and samples of each of them.
 FRAMES, RECORDINGS, SAMPLES = 64, 32, 1 << 17
@@ -18,6 +19,8 @@ FRAMES, RECORDINGS, SAMPLES = 64, 32, 1 << 17
 ALIKE, LEAST_SHARE = 0.005, 0.5
 # A network trained at one rate is told of recordings at another when theirs is off by this share.
 OFF, LOOKED_AT_FOR_WORK = 0.02, 4
+# From this share of the slowest rate that frames are searched for on they are not believed alone.
+END = 0.95
 # Of the longest recordings so many samples are looked at where fewer don't tell.
 WHOLE, WHOLE_ONES = 1 << 20, 4
 
@@ -111,10 +114,14 @@ def rate_of_stretch(source: FrameSource, stretch: Stretch, most: int) -> RateRea
 
 
 def borne_out(by_class: dict[str, RateReading], by_recording: dict[int, RateReading]) -> dict[str, RateReading]:
-    """The readings of classes that a recording agrees with, where recordings tell: long stretches know better."""
+    """The readings of classes that a recording agrees with, where recordings tell: long stretches know better.
+
+    Where none tells, readings at the end of what frames are searched for are left out: slower rates gather there.
+    """
     told = [reading.samples_per_symbol for reading in by_recording.values() if reading.told]
     if not told:
-        return by_class
+        slowest = END * HIGHEST if by_recording else np.inf
+        return {name: reading for name, reading in by_class.items() if reading.samples_per_symbol < slowest}
     return {
         name: reading
         for name, reading in by_class.items()

@@ -109,4 +109,6 @@ def test_what_short_frames_say_gives_way_to_long_stretches():
     slow, eight, guess = RateReading(100.0, 1, 1, 1), RateReading(8.0, 1, 1, 1), RateReading(100.0, 1, 0, 1)
     assert borne_out({"": wrong}, {0: slow}) == {}
     assert borne_out({"": wrong, "BPSK": right}, {0: slow, 1: eight}) == {"BPSK": right}
-    assert borne_out({"": wrong}, {0: guess}) == {"": wrong}
+    # Where no recording tells, frames may, but not at the end of their range, where slower rates gather.
+    assert borne_out({"": wrong, "BPSK": right}, {0: guess}) == {"BPSK": right}
+    assert borne_out({"": wrong}, {}) == {"": wrong}
