@@ -13,6 +13,7 @@ from amc_xai.errors import UserError, one_line, printable
 
 # Beside X in stores that we write: which recording a frame is from, its first sample there, its samples a symbol.
 BY_FRAME = {"recording": np.int64, "start": np.int64, "samples_per_symbol": np.float32}
+MOST_NUMBER = 2**62
 ENDINGS = (".hdf5", ".h5")
 # HDF5 and h5py fail in any of these ways on a damaged file.
 DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError)
@@ -166,7 +167,25 @@ def told_beside(path: Path, frames: int) -> Told:
                 data = own_dataset(file, path, name)
                 if data is not None and data.shape == (frames,) and data.dtype.kind in "fi":
                     refuse_too_large(path, 8 * frames)
-                    told[name] = data[:].astype(dtype)
+                    told[name] = as_told(data[:], dtype, f"{name} of {path}")
             return Told(dict(file.attrs), told)
         except DAMAGE as error:
             raise UserError(f"dataset.path: {path} is damaged ({one_line(error)})") from error
+
+
+def as_told(values: np.ndarray, dtype: type, what: str) -> np.ndarray:
+    """Numbers (n,) as the type that they are kept in.
+
+    Raises:
+        UserError: naming ``what`` they are, if whole ones are needed and one is none of 0 or more.
+    """
+    if np.issubdtype(dtype, np.integer):
+        # NaN fails each comparison.
+        wrong = ~((values >= 0) & (values < MOST_NUMBER) & (values == np.floor(values)))
+        if wrong.any():
+            raise UserError(
+                f"dataset.path: {what} must be whole numbers of 0 or more, and frame {int(np.argmax(wrong))} has "
+                f"{values[wrong][0]:g}"
+            )
+    with np.errstate(over="ignore"):
+        return values.astype(dtype)

@@ -173,3 +173,16 @@ def test_maps_do_not_travel_to_a_worker(tmp_path):
     assert all(f.array._rows is not None for f in source._files)
     assert all(f.array._rows is None for f in travelled._files)
     np.testing.assert_array_equal(travelled.read(np.arange(20)).numpy(), expected)
+
+
+@pytest.mark.parametrize("value", [1e30, np.nan, -1.0, 0.5])
+@pytest.mark.parametrize("name", ["recording", "start"])
+def test_numbers_of_frames_that_are_none_are_refused(tmp_path, name, value):
+    path = tmp_path / "BPSK" / "SNR_0" / "BPSK_SNR_0.h5"
+    path.parent.mkdir(parents=True)
+    with h5py.File(path, "w") as file:
+        file["X"] = np.ones((3, 16, 2), np.float32)
+        file["recording"] = file["start"] = np.arange(3.0)
+        file[name][1] = value
+    with pytest.raises(UserError, match=f"{name} of .* must be whole numbers of 0 or more, and frame 1 has"):
+        SplitHdf5(str(tmp_path))
