@@ -50,13 +50,16 @@ class StoredArray:
 
     @property
     def slow(self) -> str | None:
-        """Why frames at random are read slowly from it; None where they aren't."""
-        if self.mapped:
-            scattered = self.order == "F" and self.shape[0] > 1 and len(self.shape) > 1
-            return (
-                "stands column by column, so that each frame lies scattered over all of it" if scattered else None
-            )
-        return None if isinstance(self.rows(), np.ndarray) else "is chunked or compressed"
+        """Why frames at random are read slowly from it, and how slowly; None where they aren't."""
+        if not self.mapped:
+            here = isinstance(self.rows(), np.ndarray)
+            return None if here else "is chunked or compressed: random reads are 4 to 500 times slower"
+        if self.order == "C" or self.shape[0] < 2 or len(self.shape) < 2:
+            return None
+        return (
+            "stands column by column, so that each frame lies scattered over all of it: random reads are up to "
+            "some thousand times slower"
+        )
 
     @property
     def bytes(self) -> int:
@@ -172,10 +175,10 @@ def say_slow(arrays: Sequence[StoredArray], dataset: str, path: Path | str) -> N
     slow = [(array, why) for array in arrays if (why := array.slow)]
     if slow:
         array, why = slow[0]
-        more = f", and {len(slow) - 1} more alike" if len(slow) > 1 else ""
+        more = f" (and {len(slow) - 1} more arrays likewise)" if len(slow) > 1 else ""
         log.warning(
-            "%s of %s %s%s: random reads are 4 to 500 times slower than from a contiguous file; write one once "
-            "with: python -m amc_xai task=convert dataset=%s dataset.path=%s task.to=FOLDER",
+            "%s of %s %s than from a contiguous file%s; write one once with: python -m amc_xai "
+            "task=convert dataset=%s dataset.path=%s task.to=FOLDER",
             array.name, array.path, why, more, dataset, path,
         )  # fmt: skip
 

@@ -73,12 +73,12 @@ def longest(lengths: np.ndarray) -> np.ndarray:
 
 
 def rates_by_recording(
-    source: FrameSource, keep: np.ndarray | None = None, most: int = RECORDINGS
+    source: FrameSource, keep: np.ndarray | None = None, most: int = RECORDINGS, samples: int = WHOLE
 ) -> dict[int, RateReading]:
     """Of the longest stretch without a gap of each recording, of the frames that ``keep`` (N,) bool allows.
 
-    Recordings of which no frame can be read are left out, and so are those after the ``most`` longest; {} of a
-    source that isn't cut from any.
+    Up to ``samples`` of each are looked at. Recordings of which no frame can be read are left out, and so are
+    those after the ``most`` longest; {} of a source that isn't cut from any.
     """
     if not is_cut(source):
         return {}
@@ -91,7 +91,7 @@ def rates_by_recording(
     longest_first = sorted(best, key=lambda k: -len(best[k].frames))[:most]
     for place, number in enumerate(longest_first):
         try:
-            readings[number] = rate_of_stretch(source, best[number], WHOLE if place < WHOLE_ONES else SAMPLES)
+            readings[number] = rate_of_stretch(source, best[number], samples if place < WHOLE_ONES else SAMPLES)
         except UserError:
             continue  # broken samples, which whoever reads the frames is told of
     return dict(sorted(readings.items()))
@@ -185,7 +185,7 @@ def said_before_work(source: FrameSource, trained: float | None) -> str | None:
     """
     if source.samples_per_symbol is not None or not is_cut(source) or frames_have_own(source):
         return None
-    told = rates_by_recording(source, most=LOOKED_AT_FOR_WORK)
+    told = rates_by_recording(source, most=LOOKED_AT_FOR_WORK, samples=SAMPLES)
     sure = [reading.samples_per_symbol for reading in told.values() if reading.told]
     off = [rate for rate in sure if trained is not None and abs(rate / trained - 1) > OFF]
     if off:

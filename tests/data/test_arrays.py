@@ -336,3 +336,20 @@ def test_other_files(tmp_path):
         Arrays(str(tmp_path / "a.zip"))
     with pytest.raises(UserError, match="there is no file"):
         Arrays(str(tmp_path / "absent.npz"))
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.mat", "X.npy"])
+def test_frames_that_stand_column_by_column_are_said_to_read_slowly(tmp_path, caplog, name):
+    if name == "X.npy":
+        np.save(tmp_path / name, np.asfortranarray(X))
+    elif name == "a.npz":
+        np.savez(tmp_path / name, X=np.asfortranarray(X))
+    else:
+        scipy.io.savemat(tmp_path / name, {"X": X})
+    source = Arrays(str(tmp_path / name), y=None, snr=None)
+    assert f"X of {tmp_path / name} stands column by column" in caplog.text and "task=convert" in caplog.text
+    assert np.array_equal(source.read(np.arange(12)).numpy(), X)
+    caplog.clear()
+    np.savez(tmp_path / "row.npz", X=X)
+    Arrays(str(tmp_path / "row.npz"), y=None, snr=None)
+    assert "slower" not in caplog.text
