@@ -114,9 +114,9 @@ def _running_mean(power: torch.Tensor, width: int) -> torch.Tensor:
     around = torch.nn.functional.pad(power[:, None], (width // 2, width // 2), mode="circular")
     if width < WIDE:
         return torch.nn.functional.avg_pool1d(around, width, 1)[:, 0]
-    # Pooling takes time by the width: of a million samples a minute.
-    total = torch.nn.functional.pad(around[:, 0].double().cumsum(1), (1, 0))
-    return ((total[:, width:] - total[:, :-width]) / width).to(power.dtype)
+    # Pooling takes time by the width: of a million samples a minute. Not every device has float64.
+    total = torch.nn.functional.pad(around[:, 0].cpu().double().cumsum(1), (1, 0))
+    return ((total[:, width:] - total[:, :-width]) / width).to(power)
 
 
 def _expected(power: torch.Tensor, conjugate: bool) -> torch.Tensor:
