@@ -14,6 +14,7 @@ from amc_xai.signal.constellations import constellation
 
 STEPS = 209  # points of a table along each axis, odd so that 0 is one of them
 MARGIN = 4.5  # standard deviations of the noise between the outermost point and the table's edge
+FARTHEST = -300.0  # exponent of a Gaussian along one axis: the product of two is still a normal number
 CHUNK = 1 << 17  # lookups at a time: on a CPU, what its caches hold
 
 
@@ -36,10 +37,9 @@ class SymbolDensity:
     def __init__(self, points: torch.Tensor, es_n0: float, steps: int = STEPS):
         self.es_n0 = float(es_n0)
         self.half = reach(points, self.es_n0)
-        y, ratio = nodes(self.half, steps), torch.full((steps,), self.es_n0)
-        total = log_sum_table(points, self.es_n0, y)
-        moments = posterior_moments(self.es_n0 * y, points, ratio)
-        self.tables = torch.stack([total, *moments]).float()[:, None]
+        axis = torch.linspace(-self.half, self.half, steps, dtype=torch.float64)
+        total, mean, variance = on_grid(axis, points, self.es_n0)
+        self.tables = torch.stack([unbent(total), mean, variance]).float()[:, None]
 
     def log_sum(self, symbols: torch.Tensor) -> torch.Tensor:
         """sum_k T(y_k), float64 (B,), of symbols complex (B, K)."""
@@ -77,6 +77,33 @@ def log_sum_table(points: torch.Tensor, es_n0: float, y: torch.Tensor) -> torch.
     """T at the nodes y (N, N), to be looked up bilinearly; on y's device."""
     ratio = torch.full((len(y),), es_n0, device=y.device)
     return unbent(symbol_log_sum(es_n0 * y, points, ratio))
+
+
+def on_grid(axis: torch.Tensor, points: torch.Tensor, es_n0: float) -> torch.Tensor:
+    """The three values of `SymbolDensity` at every pair of nodes of a float64 axis (N,): (3, N, N).
+
+    Rows are the imaginary part, as grid_sample wants it: its first coordinate runs along a row. A Gaussian around
+    a point is a product of one along each axis, so that all nodes' sums over the points are one matrix product.
+    """
+    real, imaginary = points.real.double(), points.imag.double()
+    across, along = (
+        (-es_n0 * (axis[:, None] - part).square()).clamp_(min=FARTHEST).exp_() for part in (real, imaginary)
+    )
+    features = [torch.ones_like(real), real, imaginary, real.square(), imaginary.square(), real * imaginary]
+    mass, i, q, ii, qq, iq = torch.stack([(along * feature) @ across.T for feature in features])
+    x, y = axis, axis[:, None]
+    total = (mass / len(points)).log() + es_n0 * (x.square() + y.square())
+    mean = 2 * es_n0 * (x * i + y * q) / mass
+    square = 4 * es_n0**2 * (x.square() * ii + y.square() * qq + 2 * x * y * iq) / mass
+    values = torch.stack([total, mean, (square - mean.square()).clamp_(min=0)])
+    # Nodes that lie farther from every point than a product can tell: one by one.
+    rows, columns = (mass < len(points) * math.exp(FARTHEST) / 1e-9).nonzero(as_tuple=True)
+    scaled = es_n0 * torch.complex(axis[columns], axis[rows])[None]
+    ratio = torch.tensor([es_n0], dtype=torch.float64)
+    values[0, rows, columns] = symbol_log_sum(scaled, points, ratio)[0].double()
+    moments = posterior_moments(scaled, points, ratio)
+    values[1, rows, columns], values[2, rows, columns] = (part[0] for part in moments)
+    return values
 
 
 def unbent(table: torch.Tensor) -> torch.Tensor:

@@ -50,7 +50,9 @@ def hybrid_log_likelihood(
 def rotational_symmetry(points: torch.Tensor) -> int:
     """The largest n for which a turn by 2 pi / n maps the points (M,) onto themselves."""
     points = points.to(torch.complex128)
-    for n in range(len(points), 1, -1):
+    # All but a point in the middle stand in circles of n.
+    circling = int((points.abs() > 1e-6).sum())
+    for n in (n for n in range(circling, 1, -1) if circling % n == 0):
         turned = points * complex(math.cos(2 * math.pi / n), math.sin(2 * math.pi / n))
         if (turned[:, None] - points[None, :]).abs().amin(1).max() < 1e-6:
             return n

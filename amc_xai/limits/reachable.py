@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from amc_xai.limits.carrier import CarrierPrior, with_carrier_averaged, without_carrier
+from amc_xai.limits.carrier import CarrierPrior, without_carrier
+from amc_xai.limits.carrier_average import with_carrier_averaged
 from amc_xai.limits.decisions import (
     SIGMAS,
     Progress,
@@ -30,6 +31,9 @@ from amc_xai.signal.constellations import constellation
 # The harmonics of an average over the phase grow with the root of Es/N0, and their rounding with them. Above, all
 # classes are told apart without error: there is nothing to lose by working it out here.
 HIGHEST_DB = 35.0
+# Es/N0 (a ratio, 22.5 dB) up to which the gain that is guessed first tells what the average over the carrier adds:
+# its mean error there is a fortieth of a nat.
+GUESSED_GAIN = 180.0
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,9 @@ def carrier_free_log_likelihood(
 
     Phase and offset are averaged over with their prior. An unknown gain is integrated over at the most likely
     carrier (Laplace, as in ``gain_free_log_likelihood``); what the average over the carrier adds to that one
-    carrier is then taken at the best gain, on which it hardly depends. SNRs that are out of the question
-    (``possible_snrs``) are minus infinity.
+    carrier hardly depends on the gain: at the nearest SNR it is that of `without_best_carrier`, unless the noise
+    is so low that a guess of the gain won't do; else it is taken at the best gain. SNRs that are out of the
+    question (``possible_snrs``) are minus infinity.
     """
     grid = np.broadcast_to(ratios, (len(names), np.shape(ratios)[-1])).tolist()
     amplitudes = amplitudes or [1.0] * len(names)
@@ -122,7 +127,7 @@ def carrier_free_log_likelihood(
                 result[:, c, s] = averaged.log_sum - ratio * own.energy + level
             continue
         nearest = nearest_snr(own, samples, ratios)
-        still, centre = without_best_carrier(own, nearest, name, ratios, samples, prior)
+        still, centre, added = without_best_carrier(own, nearest, name, ratios, samples, prior)
         outputs, outside = still.of(name == "OQPSK")
         possible = possible_snrs(outputs, outside, samples, ratios, names, sigmas=sigmas)
         for s, ratio in enumerate(ratios):
@@ -132,9 +137,14 @@ def carrier_free_log_likelihood(
             y, energy, density = outputs[rows], own.energy[rows], symbol_density(name, ratio)
             level = first_guess(y, outside[rows], samples, kurtosis(constellation(name)), ratio)
             one_carrier, level = tabulated_gain_free(y, energy, level, samples, density)
-            received = (at_unit_gain(part[rows], level, ratio) for part in (own.symbols, own.late))
-            averaged = with_carrier_averaged(name, ratio, *received, prior, centre[rows]).log_sum
-            result[rows, c, s] = one_carrier + averaged - density.log_sum(at_unit_gain(y, level, ratio))
+            result[rows, c, s] = one_carrier + added[rows]
+            others = ((nearest[rows] != s) | (ratio > GUESSED_GAIN)).nonzero()[:, 0]
+            if len(others):
+                rows, level = rows[others], level[others]
+                received = (at_unit_gain(part[rows], level, ratio) for part in (own.symbols, own.late))
+                averaged = with_carrier_averaged(name, ratio, *received, prior, centre[rows]).log_sum
+                averaged = averaged - density.log_sum(at_unit_gain(y[others], level, ratio))
+                result[rows, c, s] = one_carrier[others] + averaged
     return result
 
 
@@ -156,10 +166,14 @@ def without_best_carrier(
     ratios: Sequence[float],
     samples: int,
     prior: CarrierPrior,
-) -> tuple[Observation, torch.Tensor]:
-    """Frames without the carrier that this class finds most likely at the nearest SNR (B,), and its offset."""
+) -> tuple[Observation, torch.Tensor, torch.Tensor]:
+    """Frames without the carrier that this class finds most likely at the nearest SNR (B,), and its offset (B,).
+
+    Behind them what the average over the carrier adds to the log-likelihood with this one (B,), at the gain that
+    the energies inside and outside the band tell.
+    """
     symbols, late = torch.empty_like(frames.symbols), torch.empty_like(frames.late)
-    offset = torch.empty(len(symbols))
+    offset, added = torch.empty(len(symbols)), torch.empty(len(symbols), dtype=torch.float64)
     outside = frames.energy - frames.symbols.abs().double().square().sum(1)
     for s in nearest.unique().tolist():
         rows = (nearest == s).nonzero()[:, 0]
@@ -167,7 +181,9 @@ def without_best_carrier(
         level = first_guess(y, outside[rows], samples, kurtosis(constellation(name)), ratios[s])
         scaled = (at_unit_gain(part, level, ratios[s]) for part in (y, after))
         found = with_carrier_averaged(name, ratios[s], *scaled, prior)
-        symbols[rows] = without_carrier(y, found)
-        late[rows] = without_carrier(after, found, 0.5)
-        offset[rows] = found.offset
-    return Observation(symbols, late, frames.energy), offset
+        y, after = without_carrier(y, found), without_carrier(after, found, 0.5)
+        still = Observation(y, after, frames.energy[rows]).outputs(name == "OQPSK")
+        one_carrier = symbol_density(name, ratios[s]).log_sum(at_unit_gain(still, level, ratios[s]))
+        symbols[rows], late[rows] = y, after
+        offset[rows], added[rows] = found.offset, found.log_sum - one_carrier
+    return Observation(symbols, late, frames.energy), offset, added

@@ -18,13 +18,13 @@ from amc_xai.signal.constellations import UNIPOLAR
 from amc_xai.tasks.ceiling import carrier_prior, limit_settings
 
 log = logging.getLogger(__name__)
-BATCH = 512
+BATCH, LIKELIHOOD_BATCH = 512, 2048  # the more frames of one Es/N0 there are, the less each costs
 LEAST_SAMPLES_PER_SYMBOL = 2.5  # below, the band has no outside to read the noise from
 TASK_OF = {"cumulants": "modulation", "out_of_band": "snr", "m2m4": "snr"}
 BOTH = "cumulants_and_out_of_band"
 LIKELIHOOD, LIKELIHOOD_BOTH = "likelihood", "likelihood_and_out_of_band"
 TASKS = TASK_OF | {BOTH: "joint", LIKELIHOOD: "modulation", LIKELIHOOD_BOTH: "joint"}
-# The likelihood takes tens of milliseconds a frame: of so many at most, beside a run and by ``task=limits``.
+# The likelihood takes milliseconds a frame: of so many at most, beside a run and by ``task=limits``.
 LIKELIHOOD_FRAMES_OF_RUN, LIKELIHOOD_FRAMES = 240, 2000
 NOT_JUDGED = -1
 
@@ -118,9 +118,9 @@ def likelihood_answers(source: FrameSource, names: list[str], indices: np.ndarra
     chosen = np.unique(np.linspace(0, len(indices) - 1, min(len(indices), most)).round().astype(int))
     known = [c for c, name in enumerate(names) if name in (*LINEAR, *UNIPOLAR.values())]
     prior = carrier_prior(source)
-    starts = range(0, len(chosen), BATCH)
+    starts = range(0, len(chosen), LIKELIHOOD_BATCH)
     for start in progress(starts, "likelihood", 0, len(starts)):
-        here = chosen[start : start + BATCH]
+        here = chosen[start : start + LIKELIHOOD_BATCH]
         frames = source.read(indices[here]).cpu()
         scores = blind_log_likelihood(frames, [names[c] for c in known], source.samples_per_symbol, prior)
         right[here] = np.array(known)[scores.argmax(1).numpy()] == source.modulation_index[indices[here]]

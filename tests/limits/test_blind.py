@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from amc_xai.data.synthetic import Synthetic
-from amc_xai.limits.blind import blind_log_likelihood
+from amc_xai.limits import blind
+from amc_xai.limits.blind import blind_log_likelihood, staggered_energy
 from amc_xai.limits.carrier import CarrierPrior
 from amc_xai.signal import DIGITAL_17
 
@@ -47,3 +48,31 @@ def test_scale_and_turn_of_a_frame_change_nothing(scale):
     own, other = (blind_log_likelihood(part, source.modulations, 8.0, PRIOR) for part in (frames, turned))
     assert own.argmax(1).tolist() == other.argmax(1).tolist()
     torch.testing.assert_close(own - own.logsumexp(1, True), other - other.logsumexp(1, True), atol=0.1, rtol=0)
+
+
+def test_what_is_passed_over_could_not_have_been_named(monkeypatch):
+    source = Synthetic(DIGITAL_17, [4.0, 14.0, 24.0], frames_per_cell=2)
+    frames = source.read(np.arange(len(source.modulation_index)))
+    quick = blind_log_likelihood(frames, source.modulations, 8.0, PRIOR)
+    monkeypatch.setattr(blind, "BEHIND", np.inf)
+    monkeypatch.setattr(blind, "PULSE_BEHIND", np.inf)
+    every = blind_log_likelihood(frames, source.modulations, 8.0, PRIOR)
+    passed_over = quick == -torch.inf
+    assert 0.1 < passed_over.double().mean() < 0.9
+    assert torch.isfinite(every).all()
+    posterior, whole = quick.softmax(1), every.softmax(1)
+    assert (posterior - whole).abs().max() < 1e-6
+
+
+def test_energy_of_staggered_symbols_is_the_most_that_a_carrier_gives():
+    generator = torch.Generator().manual_seed(0)
+    symbols, late = torch.randn(2, 3, 20, 2, generator=generator)
+    symbols, late = torch.view_as_complex(symbols), torch.view_as_complex(late)
+    most = torch.zeros(3)
+    for offset in np.linspace(-0.01, 0.01, 21):
+        for phase in np.linspace(0, np.pi, 60):
+            turn = torch.from_numpy(phase + 2 * np.pi * offset * np.arange(20))
+            i = (symbols * torch.polar(torch.ones_like(turn), -turn)).real
+            q = (late * torch.polar(torch.ones_like(turn), -turn - np.pi * offset)).imag
+            most = torch.maximum(most, (i.square() + q.square()).sum(1).float())
+    torch.testing.assert_close(staggered_energy(symbols, late, 0.01), most, rtol=0.01, atol=0)

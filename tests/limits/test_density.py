@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
-from amc_xai.limits.density import SymbolDensity
+from amc_xai.limits.density import SymbolDensity, on_grid
 from amc_xai.limits.gain import first_guess, gain_free_log_likelihood, kurtosis, tabulated_gain_free
-from amc_xai.limits.likelihood import log_sum, posterior_moments
+from amc_xai.limits.likelihood import log_sum, posterior_moments, symbol_log_sum
 from amc_xai.signal import constellation
 
 
@@ -30,6 +30,22 @@ def test_looked_up_sums_are_those_over_the_points(name, es_n0_db):
     torch.testing.assert_close(density.moments(y)[0], mean, rtol=0.002, atol=0.5)
     # Only the curvature rests on the variance, and Newton's steps on the curvature.
     torch.testing.assert_close(density.moments(y)[1], variance, rtol=0.04, atol=0.5)
+
+
+@pytest.mark.parametrize("name", ["4ASK", "8PSK", "32QAM"])
+@pytest.mark.parametrize("es_n0_db", [0.0, 25.0, 45.0])
+def test_tables_by_matrix_products_are_those_node_by_node(name, es_n0_db):
+    """At 45 dB most nodes lie farther from every point than a product of Gaussians can tell."""
+    points, es_n0 = constellation(name), 10 ** (es_n0_db / 10)
+    axis = torch.linspace(-1.6, 1.6, 41, dtype=torch.float64)
+    scaled = es_n0 * torch.complex(axis.expand(41, 41), axis[:, None].expand(41, 41))
+    ratio = torch.full((41,), es_n0, dtype=torch.float64)
+    total, mean, variance = on_grid(axis, points, es_n0)
+    torch.testing.assert_close(total, symbol_log_sum(scaled, points, ratio), rtol=1e-9, atol=1e-6)
+    torch.testing.assert_close(mean, posterior_moments(scaled, points, ratio)[0], rtol=1e-9, atol=1e-6)
+    # A variance near 0 is a difference of two squares.
+    expected = posterior_moments(scaled, points, ratio)[1]
+    torch.testing.assert_close(variance, expected, rtol=1e-6, atol=1e-9 * es_n0**2)
 
 
 @pytest.mark.parametrize("name", ["QPSK", "16QAM", "128APSK"])

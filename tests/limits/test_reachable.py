@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from amc_xai.limits.carrier import CarrierPrior, with_carrier_averaged, without_carrier
+from amc_xai.limits.carrier import CarrierPrior, without_carrier
+from amc_xai.limits.carrier_average import with_carrier_averaged
 from amc_xai.limits.decisions import Settings, draw_cell, find_limits
 from amc_xai.limits.likelihood import log_likelihood, rotational_symmetry
 from amc_xai.limits.observation import FrameModel, Observation
