@@ -27,10 +27,10 @@ def test_what_is_explained_computes_in_float32_whatever_the_accelerator_does(ben
     bench = bench_of()
     image = bench.classifier.represent(bench.source.read(bench.split.test[:4]))
     with torch.no_grad():
-        expected = bench.classifier.network.eval()(image)
-    for precision in ("bf16", "fp32"):
+        expected = bench.classifier.network.eval().to(memory_format=torch.channels_last)(image)
+    for precision, layout in (("bf16", torch.channels_last), ("fp32", torch.contiguous_format)):
         accelerator = make_accelerator("cpu", precision)
-        accelerator.prepare(bench.classifier.network.train().to(memory_format=torch.channels_last))
+        accelerator.prepare(bench.classifier.network.train().to(memory_format=layout))
         network = as_explained(bench.classifier, accelerator).network
         with torch.no_grad():
             found = network(image)
