@@ -8,8 +8,10 @@ Z95 = 1.959963984540054  # the 97.5 % point of the standard normal distribution
 RESAMPLES = 1000
 
 
-def wilson(right: np.ndarray | int, frames: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
+def wilson(right: np.ndarray | int, frames: np.ndarray | int, z: float = Z95) -> tuple[np.ndarray, np.ndarray]:
     """Score interval of a binomial share at 95 %: ``right`` of ``frames`` -> (low, high), NaN for no frames.
+
+    At another level with another point ``z`` of the standard normal distribution.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927);
     in the form of Brown, Cai and DasGupta, Statistical Science 16 (2001), eq. 4. Unlike the normal
@@ -19,8 +21,8 @@ def wilson(right: np.ndarray | int, frames: np.ndarray | int) -> tuple[np.ndarra
     known = frames > 0
     n = np.where(known, frames, 1.0)
     share = right / n
-    centre = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-    half = Z95 / (1 + Z95**2 / n) * np.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # At the ends the bound is 0 or 1 exactly; rounding would leave a hair.
     low = np.where(right == 0, 0.0, centre - half)
     high = np.where(right == frames, 1.0, centre + half)

@@ -2,12 +2,15 @@
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 
 from amc_xai.errors import UserError
+from amc_xai.evaluation.intervals import wilson
 
 ACCURACIES = ("modulation_accuracy", "snr_accuracy", "joint_accuracy")
 
@@ -35,6 +38,44 @@ def read_limits(path: str | Path) -> Limits:
     return dict(sorted(limits.items()))
 
 
+class Reached(NamedTuple):
+    """An accuracy at one SNR, of a network or a classical method."""
+
+    name: str
+    """One of ``ACCURACIES``."""
+    snr: float
+    share: float
+    frames: float
+
+
+def closest(limit: Mapping[str, float], name: str) -> float | None:
+    """The limit of an accuracy at one SNR: with the carrier unknown where that is known, else with it known."""
+    return limit.get(f"reachable_{name}", limit.get(name))
+
+
+def above_limit(reached: Sequence[Reached], limits: Limits) -> tuple[list[Reached], int]:
+    """Those that lie above the limit, and how many were compared; only where ``limits`` tell their frames.
+
+    By 95 % intervals of the difference that hold for all together (Bonferroni): both shares have their error, the
+    limit that of its simulated frames. Newcombe's hybrid of Wilson's intervals ("Interval estimation for the
+    difference between independent proportions", Statistics in Medicine 17, 1998, method 10).
+    """
+    compared = []
+    for one in reached:
+        limit = limits.get(one.snr, {})
+        frames = limit.get("reachable_frames" if f"reachable_{one.name}" in limit else "frames")
+        if frames and one.frames and (possible := closest(limit, one.name)) is not None:
+            compared.append((one, possible, frames))
+    z = NormalDist().inv_cdf(1 - 0.025 / max(1, len(compared)))
+    above = []
+    for one, possible, frames in compared:
+        low, _ = wilson(one.share * one.frames, one.frames, z)
+        _, high = wilson(possible * frames, frames, z)
+        if one.share - possible > math.hypot(one.share - float(low), float(high) - possible):
+            above.append(one)
+    return above, len(compared)
+
+
 def share_of_limit(
     counts: Mapping[str, tuple[np.ndarray, np.ndarray]],
     snrs: np.ndarray,
@@ -54,7 +95,7 @@ def share_of_limit(
         right, frames = counts[name]
         reached = possible = 0.0
         for snr, limit in limits.items():
-            possible_here = limit.get(f"reachable_{name}", limit.get(name))
+            possible_here = closest(limit, name)
             if possible_here is None:
                 continue
             here = np.isclose(snrs, snr, rtol=0, atol=1e-6)

@@ -12,7 +12,7 @@ from amc_xai.limits.reachable import ReachableRow
 COLUMNS = (
     "snr", "es_n0_db", "modulation_accuracy", "modulation_low", "modulation_high", "snr_accuracy",
     "joint_accuracy", "crb_db", "reachable_modulation_accuracy", "reachable_modulation_low",
-    "reachable_modulation_high", "reachable_joint_accuracy",
+    "reachable_modulation_high", "reachable_joint_accuracy", "frames", "reachable_frames",
 )  # fmt: skip
 
 
@@ -61,6 +61,7 @@ def write_limits_csv(
             values |= {name: getattr(row, name) for name in COLUMNS if hasattr(row, name)}
             if row.snr in found:
                 values |= reachable_accuracies(row, found[row.snr], settings)
+                values["reachable_frames"] = found[row.snr].frames
             writer.writerow({name: f"{value:.6g}" for name, value in values.items()})
     return path
 

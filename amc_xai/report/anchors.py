@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from amc_xai.errors import UserError
 from amc_xai.evaluation.intervals import wilson
+from amc_xai.report.attribution_files import read_table
 from amc_xai.report.style import MUTED
 
 METHODS = {
@@ -57,6 +58,27 @@ def overall(anchors: Sequence[AnchorRow], method: str) -> tuple[str, float, tupl
     right = round(sum(row["frames"] * row["accuracy"] for row in rows))
     low, high = wilson(right, frames)
     return rows[0]["task"], right / frames, (float(low), float(high))
+
+
+def gain_sentence(folder: Path, task: str) -> str | None:
+    """Whether learning beats the best classical method of a task, on the same frames (``gains.csv``)."""
+    if not (folder / "gains.csv").exists():
+        return None
+    needed = ("method", "task", "frames", "learned", "classical", "value", "low", "high")
+    rows = [row for row in read_table(folder / "gains.csv", needed) if row["task"] == task]
+    if not rows:
+        return None
+    best = max(rows, key=lambda row: row["classical"])
+    verdict = "Learning beats" if best["low"] > 0 else "Learning does not beat"
+    name = METHODS.get(best["method"], best["method"]).partition(":")[0].lower()
+    value, low, high = (
+        f"{100 * best[key]:+.1f}".replace("-", "\N{MINUS SIGN}") for key in ("value", "low", "high")
+    )
+    return (
+        f"{verdict} the best classical method, {name}: {best['task']} {100 * best['learned']:.1f} % against "
+        f"{100 * best['classical']:.1f} % of the same {best['frames']:,.0f} frames, a difference of "
+        f"{value} points (95 %: {low} to {high})."
+    )
 
 
 def look_of(method: str, colour: str = MUTED) -> dict[str, Any]:

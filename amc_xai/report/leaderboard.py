@@ -11,6 +11,8 @@ from matplotlib.lines import Line2D
 from amc_xai.evaluation.limit import ACCURACIES
 from amc_xai.files import replacing
 from amc_xai.report.anchors import METHODS, AnchorRow, look_of, methods_of, overall, read_anchors
+from amc_xai.report.beyond import above_sentence
+from amc_xai.report.limits import LIMIT_NAMES, LIMITS
 from amc_xai.report.run_table import HARD_CLASSES, Entry, Run, entries, read_runs, rows, same_frames
 from amc_xai.report.style import (
     MARKERS,
@@ -28,7 +30,6 @@ from amc_xai.report.style import (
 )
 
 DASH = "\N{EN DASH}"
-LIMIT = {"color": "black", "linestyle": (0, (5, 2)), "linewidth": 1.2}
 
 
 def write_leaderboard(folders: Sequence[str | Path], into: Path) -> str:
@@ -47,6 +48,11 @@ def write_leaderboard(folders: Sequence[str | Path], into: Path) -> str:
         notes.append(f"Of {len(found)} different results of classical methods, {found[0]} is shown.")
     if anchors and not same_counts(anchors, runs):
         notes.append("The classical methods were tested on different frames than some of the runs.")
+    said = above_sentence(
+        {str(run.folder): run.metrics["by_snr"] for run in runs if not run.untrained}, anchors,
+        next((run.limits for run in runs if run.limits), {}),
+    )  # fmt: skip
+    notes += [said] if said else []
     if any(run.untrained for run in runs):
         notes.append(f"{DASH}: a task that the loss left out (weight 0), and what needs it.")
     if not same_frames(runs):
@@ -88,7 +94,9 @@ def anchor_lines(anchors: Sequence[AnchorRow]) -> list[dict[str, Any]]:
 
 def same_counts(anchors: Sequence[AnchorRow], runs: Sequence[Run]) -> bool:
     """Whether every run was tested on as many frames of each SNR as the classical methods."""
-    counts = {row["snr"]: row["frames"] for row in anchors}
+    counts: dict[float, float] = {}
+    for row in anchors:  # the likelihood judges a part of very many frames, the others all
+        counts[row["snr"]] = max(row["frames"], counts.get(row["snr"], 0))
     return all({row["snr"]: row["frames"] for row in run.metrics["by_snr"]} == counts for run in runs)
 
 
@@ -169,9 +177,11 @@ def leaderboard_figure(table: Sequence[Entry], anchors: Sequence[AnchorRow] = ()
     """Accuracy by SNR, a line for each entry (mean over its runs): three tasks, then 64, 128 and 256QAM.
 
     A class that no run was tested on has no panel. The lines carry the gids ``<entry>|<task or class>``; what is
-    possible on these frames, where a run knows it, is dashed (``limit|<task>``); classical methods are thin and
-    grey in their task's panel (``<method>|<task>``).
+    possible on these frames, where a run knows it, is dotted with the carrier known (``limit|<task>``) and dashed
+    with it unknown (``reachable|<task>``); classical methods are thin and grey in their task's panel
+    (``<method>|<task>``).
     """
+    known: dict[str, Line2D] = {}
     limits = next((run.limits for entry in table for run in entry.runs if run.limits), {})
     panels: list[tuple[str, str, list]] = []
     for task in TASKS:
@@ -203,11 +213,11 @@ def leaderboard_figure(table: Sequence[Entry], anchors: Sequence[AnchorRow] = ()
         snr_ticks(axes, sorted({snr for snrs, _ in curves for snr in snrs}))
         axes.set(xlabel=snr_label(definition), title=title)
         es_n0_axis(axes, es_n0_of(table[0].runs[0].metrics))
-        # With the carrier unknown, as it is to every run, where that limit is there.
-        columns = [f"reachable_{key}_accuracy", f"{key}_accuracy"]
-        column = next((c for c in columns if any(c in limit for limit in limits.values())), columns[-1])
-        if possible := [(snr, limit[column]) for snr, limit in limits.items() if column in limit]:
-            axes.plot(*zip(*possible, strict=True), **LIMIT, gid=f"limit|{key}")
+        for kind, (prefix, look) in LIMITS.items():
+            column = f"{prefix}{key}_accuracy"
+            if possible := [(snr, limit[column]) for snr, limit in limits.items() if column in limit]:
+                axes.plot(*zip(*possible, strict=True), color="black", **look, gid=f"{kind}|{key}")
+                known[kind] = Line2D([], [], color="black", **look, label=LIMIT_NAMES[kind])
         for method in methods_of(anchors, key):
             points = sorted((row["snr"], row["accuracy"]) for row in anchors if row["method"] == method)
             axes.plot(*zip(*points, strict=True), **look_of(method), gid=f"{method}|{key}")
@@ -216,8 +226,7 @@ def leaderboard_figure(table: Sequence[Entry], anchors: Sequence[AnchorRow] = ()
     handles = [Line2D([], [], **look, label=entry.name) for entry, look in zip(table, looks, strict=True)]
     for method in methods_of(anchors):
         handles.append(Line2D([], [], **look_of(method), label=METHODS.get(method, method)))
-    if limits:
-        handles.append(Line2D([], [], **LIMIT, label="the limit"))
+    handles += known.values()
     figure.legend(
         handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=9, handlelength=3.2
     )

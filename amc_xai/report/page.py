@@ -12,8 +12,9 @@ from amc_xai.errors import UserError
 from amc_xai.evaluation.limit import Limits, read_limits
 from amc_xai.evaluation.metrics import chance, load_metrics
 from amc_xai.files import replacing
-from amc_xai.report.anchors import METHODS, AnchorRow, methods_of, overall, read_anchors
+from amc_xai.report.anchors import METHODS, AnchorRow, gain_sentence, methods_of, overall, read_anchors
 from amc_xai.report.answers import sentences
+from amc_xai.report.beyond import above_sentence
 from amc_xai.report.inspection_files import ABOUT, read_about
 from amc_xai.report.page_attribution import attribution_sections
 from amc_xai.report.page_figures import figure, pictures
@@ -21,7 +22,7 @@ from amc_xai.report.page_inspection import after_figures, before_figures
 from amc_xai.report.page_parts import DASH, PAGE, number, section, table
 from amc_xai.report.page_players import player_sections
 from amc_xai.report.run_files import NOTE, TEXT_COLUMNS, PisRow, read_pis, run_folder_of
-from amc_xai.report.style import decibels, es_n0_of, snr_label, snr_name
+from amc_xai.report.style import TASKS, decibels, es_n0_of, snr_label, snr_name
 from amc_xai.report.table import HEADLINE, percent, percent_interval
 from amc_xai.signal.snr import decibels_a_label, es_n0_in_words
 
@@ -50,13 +51,14 @@ def write_page(run_folder: str | Path) -> Path:
     sections += before_figures(inspected) if inspected else []
     if metrics is not None:
         anchors = read_anchors(folder / "anchors.csv") if (folder / "anchors.csv").exists() else []
-        sections.append(section("Result", _headline(metrics, anchors)))
+        gains = [gain_sentence(folder, task) for task in TASKS] if anchors else []
+        sections.append(section("Result", _headline(metrics, anchors, [said for said in gains if said])))
     sections.append(section("Why", "".join(map(figure, why))))
     sections.append(section("Figures", "".join(map(figure, others))))
     sections += after_figures(inspected) if inspected else []
     if metrics is not None:
         limits = read_limits(folder / "limits.csv") if (folder / "limits.csv").exists() else {}
-        sections.append(section("By SNR", _by_snr(metrics, limits)))
+        sections.append(section("By SNR", _by_snr(metrics, limits) + _above(metrics, anchors, limits)))
         sections.append(section("By modulation", _by_class(metrics)))
     sections += [section(title, body) for title, body in player_sections(folder)]
     sections += [section("What masking costs", _masking(pis))] if pis else []
@@ -71,7 +73,7 @@ def write_page(run_folder: str | Path) -> Path:
     return path
 
 
-def _headline(metrics: Mapping[str, Any], anchors: list[AnchorRow]) -> str:
+def _headline(metrics: Mapping[str, Any], anchors: list[AnchorRow], gains: list[str]) -> str:
     guess, intervals, shares = chance(metrics), metrics["interval95"], metrics.get("share_of_limit")
     header = ["Accuracy", "Reached", "95 % interval", "Chance"] + (["Of the limit"] if shares else [])
     rows = []
@@ -98,7 +100,8 @@ def _headline(metrics: Mapping[str, Any], anchors: list[AnchorRow]) -> str:
         f"<p>{metrics['frames']:,} frames of {classes}; SNR is {escape(snr_name(definition))}.{escape(told)}</p>"
     )
     scores = table(["Score", "Reached", "95 % interval"], others)
-    return note + table(header, rows) + _classical(anchors) + scores
+    said = "".join(f"<p>{escape(sentence, quote=False)}</p>" for sentence in gains)
+    return note + table(header, rows) + _classical(anchors) + said + scores
 
 
 def _classical(anchors: list[AnchorRow]) -> str:
@@ -127,6 +130,12 @@ def _by_snr(metrics: Mapping[str, Any], limits: Limits) -> str:
         own = [f"{told[row['snr']]:.1f}".replace("-", "\N{MINUS SIGN}")] if told else []
         rows.append([decibels(row["snr"]), *own, f"{row['frames']:,}", *cells])
     return table(header, rows)
+
+
+def _above(metrics: Mapping[str, Any], anchors: list[AnchorRow], limits: Limits) -> str:
+    """Whether anything lies above the limit, for all SNRs, tasks and methods together."""
+    said = above_sentence({"the network": metrics["by_snr"]}, anchors, limits)
+    return f"<p>{escape(said, quote=False)}</p>" if said else ""
 
 
 def _by_class(metrics: Mapping[str, Any]) -> str:

@@ -9,6 +9,8 @@ import numpy as np
 from amc_xai.data import FrameSource
 from amc_xai.errors import UserError
 from amc_xai.evaluation import wilson
+from amc_xai.evaluation.predictions import Predictions
+from amc_xai.explain.paired import tango
 from amc_xai.files import replacing
 from amc_xai.limits import FrameModel, anchor_decisions
 from amc_xai.limits.blind import blind_log_likelihood
@@ -24,8 +26,7 @@ TASK_OF = {"cumulants": "modulation", "out_of_band": "snr", "m2m4": "snr"}
 BOTH = "cumulants_and_out_of_band"
 LIKELIHOOD, LIKELIHOOD_BOTH = "likelihood", "likelihood_and_out_of_band"
 TASKS = TASK_OF | {BOTH: "joint", LIKELIHOOD: "modulation", LIKELIHOOD_BOTH: "joint"}
-# The likelihood takes milliseconds a frame: of so many at most, beside a run and by ``task=limits``.
-LIKELIHOOD_FRAMES_OF_RUN, LIKELIHOOD_FRAMES = 240, 2000
+LIKELIHOOD_FRAMES = 2000  # at most; it takes milliseconds a frame
 NOT_JUDGED = -1
 
 
@@ -40,32 +41,32 @@ def anchors_apply(source: FrameSource, indices: np.ndarray) -> bool:
     )
 
 
-def anchors_of_run(source: FrameSource, indices: np.ndarray, folder: Path) -> None:
-    """Write ``anchors.csv`` for these frames, of which the limit is known; a line in the log where it can't be."""
+def anchors_of_run(
+    source: FrameSource, indices: np.ndarray, folder: Path, predictions: Predictions | None = None
+) -> None:
+    """Write ``anchors.csv`` for these frames, of which the limit is known; a line in the log where it can't be.
+
+    With a network's ``predictions`` of the same frames also ``gains.csv``.
+    """
     try:
         if not anchors_apply(source, indices):
             raise UserError(
                 f"they need linear modulations and {LEAST_SAMPLES_PER_SYMBOL:g} samples a symbol or more"
             )
         model = limit_settings(source, indices).model
-        write_anchors(source, model, indices, folder / "anchors.csv", LIKELIHOOD_FRAMES_OF_RUN)
+        right = write_anchors(source, model, indices, folder / "anchors.csv")
+        if predictions is not None:
+            write_gains(predictions, right, folder / "gains.csv")
     except (UserError, RuntimeError, OSError) as error:
         # A yardstick beside the result; a run doesn't fail for want of it.
         log.info("no classical methods are shown beside the result: %s", error)
 
 
 def write_anchors(
-    source: FrameSource,
-    model: FrameModel,
-    indices: np.ndarray,
-    path: Path,
-    likelihood_frames: int = LIKELIHOOD_FRAMES,
-) -> None:
-    """Run the classical methods on these frames; one row for each SNR and method.
-
-    The likelihood judges ``likelihood_frames`` of them at most, evenly spread.
-    """
-    right = right_answers(source, model, indices, likelihood_frames)
+    source: FrameSource, model: FrameModel, indices: np.ndarray, path: Path
+) -> dict[str, np.ndarray]:
+    """Run the classical methods on these frames; one row for each SNR and method. Returns `right_answers`."""
+    right = right_answers(source, model, indices)
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["snr", "method", "task", "frames", "accuracy", "low", "high"])
@@ -80,14 +81,35 @@ def write_anchors(
         for m, hits in right.items()
     ]
     log.info("Classical methods on %d test frames: %s", len(indices), "; ".join(lines))
+    return right
 
 
-def right_answers(
-    source: FrameSource, model: FrameModel, indices: np.ndarray, likelihood_frames: int = LIKELIHOOD_FRAMES
-) -> dict[str, np.ndarray]:
+def write_gains(predictions: Predictions, right: dict[str, np.ndarray], path: Path) -> None:
+    """Write ``gains.csv``: how far a network is ahead of each method, on the frames that both judged.
+
+    ``learned`` and ``classical`` are accuracies, ``value`` their difference with its 95 % interval (`tango`).
+    """
+    hits = {
+        "modulation": predictions.modulation_predicted == predictions.modulation_label,
+        "snr": predictions.snr_predicted == predictions.snr_label,
+    }
+    hits["joint"] = hits["modulation"] & hits["snr"]
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["method", "task", "frames", "learned", "classical", "value", "low", "high"])
+        for method, answers in right.items():
+            judged = answers != NOT_JUDGED
+            own, other = hits[TASKS[method]][judged], answers[judged] == 1
+            low, high = tango((own & ~other).sum(), (other & ~own).sum(), len(own))
+            shares = own.mean(), other.mean(), own.mean() - other.mean(), low, high
+            writer.writerow([method, TASKS[method], len(own), *(f"{float(share):.6g}" for share in shares)])
+
+
+def right_answers(source: FrameSource, model: FrameModel, indices: np.ndarray) -> dict[str, np.ndarray]:
     """For each method, which of these frames (n,) it gets right: 1, 0, or ``NOT_JUDGED``.
 
-    It chooses among the source's classes or SNRs.
+    It chooses among the source's classes or SNRs. The likelihood judges `LIKELIHOOD_FRAMES` of them at most,
+    evenly spread.
     """
     unipolar = UNIPOLAR if source.channel.unipolar_ask else {}
     names = [unipolar.get(name, name) for name in source.modulations]
@@ -103,7 +125,7 @@ def right_answers(
             here = decision.numpy() == truth[TASK_OF[method]][chosen]
             right[method][start : start + BATCH] = here
     right[BOTH] = right["cumulants"] & right["out_of_band"]
-    right[LIKELIHOOD] = likelihood_answers(source, names, indices, likelihood_frames)
+    right[LIKELIHOOD] = likelihood_answers(source, names, indices, LIKELIHOOD_FRAMES)
     judged = right[LIKELIHOOD] != NOT_JUDGED
     right[LIKELIHOOD_BOTH] = np.where(judged, right[LIKELIHOOD] & right["out_of_band"], NOT_JUDGED)
     return right

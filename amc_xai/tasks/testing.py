@@ -7,6 +7,7 @@ from amc_xai.evaluation import save_metrics
 from amc_xai.evaluation.inference import gate_shares, predict
 from amc_xai.evaluation.limit import Limits
 from amc_xai.evaluation.metrics import metrics
+from amc_xai.evaluation.predictions import Predictions
 from amc_xai.progress import progress
 from amc_xai.tasks.anchoring import anchors_of_run
 from amc_xai.tasks.ceiling import limits_of_run
@@ -16,7 +17,8 @@ from amc_xai.tasks.workbench import Workbench
 
 def test(bench: Workbench, indices: np.ndarray) -> dict:
     """Predict these frames; leaves ``predictions.npz``, ``metrics.json``, ``provenance.json`` and, where
-    the limit is known, ``limits.csv`` and the classical methods' ``anchors.csv``; returns the metrics."""
+    the limit is known, ``limits.csv`` and the classical methods' ``anchors.csv`` and ``gains.csv``; returns the
+    metrics."""
     folder = bench.parts.folder
     if len(indices) == 0:
         raise UserError("split.ratios: the part to test holds no frame; give it a share above 0")
@@ -24,7 +26,7 @@ def test(bench: Workbench, indices: np.ndarray) -> dict:
     bench.classifier.to(bench.accelerator.device)
     batches = progress(loader, "testing", 0, len(loader))
     predictions = predict(bench.classifier, batches, bench.accelerator)
-    limits = yardsticks(bench, indices) if bench.accelerator.is_main_process else None
+    limits = yardsticks(bench, indices, predictions) if bench.accelerator.is_main_process else None
     values = metrics(
         predictions,
         snr_definition=bench.source.snr_definition,
@@ -43,14 +45,15 @@ def test(bench: Workbench, indices: np.ndarray) -> dict:
     return values
 
 
-def yardsticks(bench: Workbench, indices: np.ndarray) -> Limits | None:
+def yardsticks(bench: Workbench, indices: np.ndarray, predictions: Predictions) -> Limits | None:
     """Leave the limit and the classical methods' results on these frames where known; return the limit."""
     folder = bench.parts.folder
-    for name in ("limits.csv", "anchors.csv"):  # of an earlier test in this folder, on other frames maybe
+    # Of an earlier test in this folder, on other frames maybe.
+    for name in ("limits.csv", "anchors.csv", "gains.csv"):
         (folder / name).unlink(missing_ok=True)
     if bench.parts.config.get("limits") != "auto":
         return None
     limits = limits_of_run(bench.source, indices, folder, bench.classifier.representation.keeps_scale)
     if limits is not None:
-        anchors_of_run(bench.source, indices, folder)
+        anchors_of_run(bench.source, indices, folder, predictions)
     return limits

@@ -112,7 +112,17 @@ def test_the_limit_is_dashed_where_a_run_knows_it(multirun):
     drawn = lines()
     assert drawn["limit|modulation"].get_ydata().tolist() == [0.5, 1.0]
     assert drawn["limit|joint"].get_xdata().tolist() == [0.0, 10.0]
-    assert "limit|snr" not in drawn and "limit|64QAM" not in drawn
+    assert "limit|snr" not in drawn and "limit|64QAM" not in drawn and "reachable|joint" not in drawn
+    (multirun / "2" / "limits.csv").write_text(
+        "snr,joint_accuracy,reachable_joint_accuracy,frames,reachable_frames\n0,0.5,0.25,900,600\n10,1,0.75,900,600\n"
+    )
+    drawn = lines()
+    assert drawn["limit|joint"].get_ydata().tolist() == [0.5, 1.0]
+    assert drawn["reachable|joint"].get_ydata().tolist() == [0.25, 0.75]
+    text = write_leaderboard([multirun], multirun)
+    assert "Above the limit" in text and f"{multirun / '2'} (joint) at 0 dB" in text
+    (multirun / "2" / "limits.csv").write_text("snr,joint_accuracy,frames\n0,0.6,900\n10,1,900\n")
+    assert "At no SNR does a network" in write_leaderboard([multirun], multirun)
 
 
 ANCHORS = """snr,method,task,frames,accuracy,low,high

@@ -95,6 +95,36 @@ def test_page_has_the_classical_methods_beside_the_run(run_folder, anchors):
     assert classical == [["Classical methods, same frames", "Reached", "95 % interval"], *rows]
 
 
+GAINS = "method,task,frames,learned,classical,value,low,high\n"
+
+
+@pytest.mark.parametrize(
+    ("low", "said"),
+    [("0.01", "Learning beats the best classical method, m2m4"), ("-0.02", "Learning does not beat the best")],
+)
+def test_page_says_whether_learning_beats_the_classical_methods(run_folder, anchors, low, said):
+    (run_folder / "anchors.csv").write_text(anchors)
+    (run_folder / "gains.csv").write_text(
+        f"{GAINS}cumulants,modulation,160,0.6,0.5,0.1,0.05,0.2\nm2m4,modulation,160,0.6,0.55,0.05,{low},0.1\n"
+    )
+    text = write_page(run_folder).read_text()
+    assert said in text and "60.0 % against 55.0 % of the same 160 frames, a difference of +5.0 points" in text
+
+
+def test_page_says_whether_anything_lies_above_the_limit(run_folder, anchors):
+    assert (
+        "above the limit" not in write_page(run_folder).read_text().lower()
+    )  # of how many frames it is isn't told
+    table = "snr,modulation_accuracy,frames\n-4,{},4000\n8,{},4000\n"
+    (run_folder / "limits.csv").write_text(table.format(1, 1))
+    (run_folder / "anchors.csv").write_text(anchors)
+    assert (
+        "At no SNR does a network or a classical method lie above the limit" in write_page(run_folder).read_text()
+    )
+    (run_folder / "limits.csv").write_text(table.format(1, 0.02))
+    assert "the network (modulation) at 8 dB" in write_page(run_folder).read_text()
+
+
 def test_page_has_the_tables_of_attribution_and_of_its_agreement_with_pis(run_folder):
     judged = "0.1,0.9,0.8,0.7,0.85,0.02,0.3,"
     (run_folder / "attribution.csv").write_text(

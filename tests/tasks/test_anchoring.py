@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from amc_xai.__main__ import config_folder  # registers the schema as well
 from amc_xai.data import Synthetic
 from amc_xai.evaluation import wilson
+from amc_xai.evaluation.predictions import Predictions
 from amc_xai.limits import anchor_decisions
 from amc_xai.parts import make_parts
 from amc_xai.report.anchors import read_anchors
@@ -133,6 +134,30 @@ def test_labels_of_a_checkpoint_with_more_classes(tmp_path):
         assert {row["frames"] for row in csv.DictReader(file) if row["snr"] == "0"} == {"0"}
 
 
+def test_a_network_and_the_methods_are_compared_frame_by_frame(tmp_path, monkeypatch):
+    """The likelihood judges 20 of 36 frames: the network's share is that of these."""
+    monkeypatch.setattr(anchoring, "LIKELIHOOD_FRAMES", 20)
+    folder = tmp_path / "run"
+    bench = Workbench.build(parts_of(folder))
+    testing.test(bench, bench.split.test)
+    said = Predictions.load(folder / "predictions.npz")
+    with (folder / "gains.csv").open() as file:
+        rows = {row["method"]: row for row in csv.DictReader(file)}
+    assert set(rows) == set(anchoring.TASKS)
+    assert {method: int(row["frames"]) for method, row in rows.items() if row["frames"] != "36"} == {
+        "likelihood": 20, "likelihood_and_out_of_band": 20,
+    }  # fmt: skip
+    network = np.mean(said.snr_predicted == said.snr_label)
+    reached = sum(
+        row["frames"] * row["accuracy"] for row in read_anchors(folder / "anchors.csv") if row["method"] == "m2m4"
+    )
+    row = rows["m2m4"]
+    assert float(row["learned"]) == pytest.approx(network, abs=1e-5)
+    assert float(row["classical"]) == pytest.approx(reached / 36, abs=1e-4)
+    assert float(row["value"]) == pytest.approx(network - reached / 36, abs=1e-4)
+    assert float(row["low"]) < float(row["value"]) < float(row["high"])
+
+
 @pytest.mark.parametrize(
     ("override", "has_limit"),
     [
@@ -165,10 +190,10 @@ def test_a_later_test_in_the_same_folder_leaves_none_of_other_frames(tmp_path):
     folder = tmp_path / "run"
     bench = Workbench.build(parts_of(folder))
     testing.test(bench, bench.split.test)
-    assert {"limits.csv", "anchors.csv"} <= {path.name for path in folder.iterdir()}
+    assert {"limits.csv", "anchors.csv", "gains.csv"} <= {path.name for path in folder.iterdir()}
     bench = Workbench.build(parts_of(folder, "dataset.channel.multipath=rayleigh"))
     testing.test(bench, bench.split.test)
-    assert not {"limits.csv", "anchors.csv"} & {path.name for path in folder.iterdir()}
+    assert not {"limits.csv", "anchors.csv", "gains.csv"} & {path.name for path in folder.iterdir()}
 
 
 def test_a_run_does_not_fail_for_want_of_them(tmp_path, monkeypatch, caplog):
