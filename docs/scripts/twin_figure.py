@@ -11,6 +11,7 @@ from pathlib import Path
 
 from amc_xai.report.anchors import METHODS, methods_of, overall, read_anchors
 from amc_xai.report.leaderboard import count, duration
+from amc_xai.report.limits import LIMITS
 from amc_xai.report.run_table import Entry, Run, read_run, rows, same_frames
 from amc_xai.report.style import MARKERS, SERIES, TASK_NAMES, TASKS, new_figure, percent_axis, styled, write_figure
 
@@ -27,7 +28,7 @@ PUBLISHED = {
     ),
 }
 PUBLISHED_NAME = "published, true frames (ResNet50, 224 px)"
-BOUND_NAME = "matched-filter bound, carrier known"
+BOUND_NAMES = {"limit": "matched-filter bound, carrier known", "reachable": "the same, carrier unknown"}
 PUBLISHED_OVERALL = {"modulation": 0.7639, "snr": 0.6871, "joint": 0.5126}
 LABELS = tuple(range(0, 31, 2))
 
@@ -54,9 +55,10 @@ def figure(runs: dict[str, Run]):
             axes.plot(list(curve), list(curve.values()), label=name, **look)
         if task in PUBLISHED:
             axes.plot(LABELS, PUBLISHED[task], color="black", linestyle=":", linewidth=1.8, label=PUBLISHED_NAME)
-        if limits:
-            bound = [limit[f"{task}_accuracy"] for limit in limits.values()]
-            axes.plot(list(limits), bound, color="black", linestyle=(0, (5, 2)), linewidth=1.1, label=BOUND_NAME)
+        for kind, (prefix, look) in LIMITS.items():
+            column = f"{prefix}{task}_accuracy"
+            if bound := [(label, limit[column]) for label, limit in limits.items() if column in limit]:
+                axes.plot(*zip(*bound, strict=True), color="black", **look, label=BOUND_NAMES[kind])
         axes.set_title(TASK_NAMES[task])
         axes.set_xlabel("label (dB)")
         percent_axis(axes, "y")
