@@ -9,7 +9,7 @@ Each RUN is a folder with metrics.json; all must have been tested on the same fr
 import sys
 from pathlib import Path
 
-from amc_xai.report.anchors import METHODS, methods_of, overall, read_anchors
+from amc_xai.report.anchors import METHODS, AnchorRow, draw_method, methods_of, overall, read_anchors
 from amc_xai.report.leaderboard import count, duration
 from amc_xai.report.limits import LIMITS
 from amc_xai.report.run_table import Entry, Run, read_run, rows, same_frames
@@ -48,6 +48,7 @@ def figure(runs: dict[str, Run]):
     drawn = new_figure(13, 4.8)
     panels = drawn.subplots(1, 3, sharey=True)
     limits = next((run.limits for run in runs.values() if run.limits), {})
+    anchors = anchors_of(runs)
     for axes, task in zip(panels, TASKS, strict=True):
         for index, (name, run) in enumerate(runs.items()):
             curve = run.by_snr(f"{task}_accuracy")
@@ -59,12 +60,21 @@ def figure(runs: dict[str, Run]):
             column = f"{prefix}{task}_accuracy"
             if bound := [(label, limit[column]) for label, limit in limits.items() if column in limit]:
                 axes.plot(*zip(*bound, strict=True), color="black", **look, label=BOUND_NAMES[kind])
+        for method in methods_of(anchors, task):
+            draw_method(axes, method, anchors)
         axes.set_title(TASK_NAMES[task])
         axes.set_xlabel("label (dB)")
         percent_axis(axes, "y")
-    handles, names = panels[0].get_legend_handles_labels()
-    drawn.legend(handles, names, loc="outside lower center", ncols=4)
+    known = {}
+    for axes in panels:
+        handles, names = axes.get_legend_handles_labels()
+        known |= dict(zip(names, handles, strict=True))
+    drawn.legend(known.values(), known, loc="outside lower center", ncols=4)
     return drawn
+
+
+def anchors_of(runs: dict[str, Run]) -> list[AnchorRow]:
+    return next((read_anchors(p) for run in runs.values() if (p := run.folder / "anchors.csv").is_file()), [])
 
 
 def table(runs: dict[str, Run]) -> str:
@@ -80,7 +90,7 @@ def table(runs: dict[str, Run]) -> str:
             f"| {name} | {count(row['parameters'])} | {duration(row['training_seconds'])} "
             f"| {shares[0]:.1f} % | {shares[1]:.1f} % | {shares[2]:.1f} % ({low:.1f} to {high:.1f}) |"
         )
-    anchors = next((read_anchors(p) for run in runs.values() if (p := run.folder / "anchors.csv").is_file()), [])
+    anchors = anchors_of(runs)
     for method in methods_of(anchors):
         task, accuracy, _ = overall(anchors, method)
         shares = " | ".join(f"{100 * accuracy:.1f} %" if task == one else "" for one in TASKS)
