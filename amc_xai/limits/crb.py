@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from scipy.special import ndtr
 
-from amc_xai.limits.likelihood import posterior_moments
+from amc_xai.limits.likelihood import rotational_symmetry
 
 DECIBELS = 10 / math.log(10)  # of one unit of the natural logarithm of a power
 NODES = 24
@@ -41,28 +41,35 @@ def non_data_aided_db(points: torch.Tensor, es_n0_db: float, symbols: int, sampl
     position, weight = (torch.from_numpy(v) for v in np.polynomial.hermite.hermgauss(NODES))
     noise = (position[:, None] + 1j * position[None, :]).flatten()
     weights = (weight[:, None] * weight[None, :]).flatten() / math.pi
+    # Points that a turn maps onto each other have the same expectation: one of each circle stands for all.
+    turns = rotational_symmetry(points)
+    sector = (points.angle() + 1e-6).remainder(2 * math.pi) < 2 * math.pi / turns - 1e-9
+    sent = points[sector | (points.abs() < 1e-6)]
+    share = torch.where(sent.abs() < 1e-6, 1, turns).double() / len(points)
     # In units of sqrt(N0): y = sqrt(g) a + n, with E|n|^2 = 1.
-    y = math.sqrt(ratio) * points[:, None] + noise[None, :]
-    ratios = torch.full((len(points),), ratio, dtype=torch.float64)
-    mean, _ = posterior_moments(math.sqrt(ratio) * y, points, ratios)
-    power = _mean_power(y, points, ratio)
+    y = math.sqrt(ratio) * sent[:, None] + noise[None, :]
+    mean, power = _posterior_means(y, points, ratio)
     # Scores: d/d ln A = 2 <Re(A a* (y - A a))> / N0 and d/d ln N0 = <|y - A a|^2> / N0 - 1.
     gain = mean - 2 * power
     level = y.abs().square() - mean + power - 1
     information = np.zeros((2, 2))
     for row, column, product in ((0, 0, gain**2), (0, 1, gain * level), (1, 1, level**2)):
-        information[row, column] = information[column, row] = float((product @ weights).mean())
+        information[row, column] = information[column, row] = float(share @ (product @ weights))
     information *= symbols
     information[1, 1] += samples - symbols
     direction = np.array([2.0, -1.0])  # ln g = 2 ln A - ln N0
     return DECIBELS * math.sqrt(direction @ np.linalg.solve(information, direction))
 
 
-def _mean_power(y: torch.Tensor, points: torch.Tensor, ratio: float) -> torch.Tensor:
-    """Posterior mean of g |a|^2 for each y."""
-    own = ratio * points.abs().square()
-    exponent = 2 * math.sqrt(ratio) * (y.conj()[..., None] * points).real - own
-    return exponent.softmax(-1) @ own
+def _posterior_means(y: torch.Tensor, points: torch.Tensor, ratio: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Posterior means of 2 sqrt(g) Re(y* a) and of g |a|^2 for each y (R, N), float64 of its shape."""
+    own = ratio * (points.real.square() + points.imag.square())
+    features = torch.stack([y.real, y.imag, torch.ones_like(y.real)], -1)
+    twice = 2 * math.sqrt(ratio)
+    exponent = features @ torch.stack([twice * points.real, twice * points.imag, -own])
+    weights = exponent.softmax(-1)
+    i, q, power = (weights @ torch.stack([points.real, points.imag, own], 1)).unbind(-1)
+    return twice * (y.real * i + y.imag * q), power
 
 
 def accuracy_on_grid(deviation_db: np.ndarray, snrs: Sequence[float]) -> np.ndarray:
