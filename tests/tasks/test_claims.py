@@ -1,5 +1,7 @@
 """The published claims: recipes whose runs differ in what is compared alone."""
 
+import csv
+
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
@@ -7,6 +9,7 @@ from omegaconf import OmegaConf
 
 from amc_xai.__main__ import config_folder  # registers the schema as well
 from amc_xai.parts import make_parts
+from tests.conftest import tiny
 
 RECIPES = {"claims": "twin_272_paper_cpu", "claims_pictures": "twin_272_pictures_cpu"}
 
@@ -45,3 +48,29 @@ def test_every_run_of_a_recipe_is_tested_on_the_same_five_thousand_frames(tmp_pa
         assert (np.bincount(cell) == 20).all() and len(split.test) == 272 * 20
         tested.append((split.test, source.read(split.test[:4])))
     assert np.array_equal(tested[0][0], tested[1][0]) and tested[0][1].equal(tested[1][1])
+
+
+def test_trainings_masks_and_verdicts_follow_each_other_by_commands(cli, tmp_path):
+    small = tiny(
+        "experiment=claims", "dataset.frames_per_cell=16", "dataset.frames_per_epoch=16", "seed=0,1",
+        "split.ratios=[0.25,0.25,0.5]", "loss=uncertainty,snr_only", "representation.image_size=16",
+    )  # fmt: skip
+    assert cli("-m", *small, folder=tmp_path / "trained").code == 0
+    joint = ",".join(f"{tmp_path}/trained/{k}/checkpoints/best.pt" for k in (0, 1))
+    masks = ["task=explain", "experiment=claims_masks", "perturbation/operator=zero,swap", f"checkpoint={joint}"]
+    assert cli("-m", *masks, "device=cpu", folder=tmp_path / "masked").code == 0
+    assert not list((tmp_path / "masked").rglob("channels.csv"))  # of which the claims say nothing
+    result = cli(
+        "task=claims", f"task.folder=[{tmp_path}/trained,{tmp_path}/masked]", f"task.into={tmp_path}/told"
+    )
+    assert result.code == 0 and "The brightest pixels are critical" in result.out + result.err
+    with (tmp_path / "told" / "claims.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["claim"] for row in rows} == {"brightest", "faintest", "joint", "seeds", "operators"}
+    assert {(row["network"], row["runs"], row["frames"]) for row in rows} == {("claims", "2", "32")}
+    assert {row["how"] for row in rows if row["claim"] == "operators"} == {
+        "zero and resample", "zero and swap", "resample and swap",
+    }  # fmt: skip
+    assert {row["task"] for row in rows if row["claim"] == "joint"} == {"snr"}
+    refused = cli("task=claims")
+    assert refused.code == 1 and "task.folder must name the folders" in refused.out + refused.err
