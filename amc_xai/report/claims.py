@@ -95,6 +95,7 @@ def published_text(claim: str, fraction: float) -> str:
 def markdown(rows: Sequence[Row]) -> str:
     """The table as Markdown: a line for each claim and network, every way with its interval and verdict."""
     told = told_rows(list(rows))
+    most = max(row["runs"] for row in told)
     lines = ["| claim | published | network | what holds here |", "|---|---|---|---|"]
     for claim, text in CLAIMS.items():
         for network in dict.fromkeys(row["network"] for row in told):
@@ -102,30 +103,38 @@ def markdown(rows: Sequence[Row]) -> str:
             if mine:
                 share = mine[0]["fraction"]
                 of = f" ({100 * share:g} %)" if math.isfinite(share) else ""
-                cells = (text.statement + of, published_text(claim, share), f"`{network}`", here(mine))
+                cells = (text.statement + of, published_text(claim, share), f"`{network}`", here(mine, most))
                 lines.append("| " + " | ".join(cells) + " |")
-    counts = sorted({(row["runs"], row["frames"]) for row in told})
-    sizes = ", ".join(f"{runs} training{'s' * (runs > 1)} and {frames:,} frames" for runs, frames in counts)
+    frames = " or ".join(f"{count:,}" for count in sorted({row["frames"] for row in told}))
     return "\n".join(
         [
             *lines, "",
-            f"95 % intervals over {sizes}. Points are of the accuracy; what is masked is the given share of the "
-            "lit pixels of every channel, and where no task is named, right means both answers. A claim holds, or "
+            f"95 % intervals over {trainings(most)}, where not said otherwise, and {frames} frames. Points are "
+            "of the accuracy; what is masked is the given share of the lit pixels of every channel, and where no "
+            "task is named, right means both answers. A claim holds, or "
             "doesn't, where the whole interval lies on one side of the bound: one point for pixels, 0 for joint "
             f"learning, {STABLE:g} for Spearman's rank correlation over the regions that were masked.",
         ]
     ) + "\n"  # fmt: skip
 
 
-def here(rows: Sequence[Row]) -> str:
-    """A cell of the table: each way to mask, or task, with its value, its interval and its verdict."""
+def here(rows: Sequence[Row], most: int) -> str:
+    """A cell of the table: each way to mask, or task, with its value, its interval and its verdict.
+
+    And the number of trainings, where they are fewer than ``most``.
+    """
     parts = []
     for row in rows:
         show = _points if CLAIMS[row["claim"]].unit else _plain
         value, low, high = (show(row[name]) for name in ("value", "low", "high"))
         unit = f" {CLAIMS[row['claim']].unit}" if CLAIMS[row["claim"]].unit else ""
-        parts.append(f"{line_of(row)}: {value}{unit} ({low} to {high}), **{row['verdict']}**")
+        fewer = f"; {trainings(row['runs'])}" if row["runs"] < most else ""
+        parts.append(f"{line_of(row)}: {value}{unit} ({low} to {high}{fewer}), **{row['verdict']}**")
     return "<br>".join(parts)
+
+
+def trainings(count: int) -> str:
+    return f"{count} training{'s' * (count > 1)}"
 
 
 def _points(share: float) -> str:

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from itertools import combinations
+from functools import partial
+from itertools import combinations, pairwise, product
 
 import numpy as np
 
@@ -13,32 +14,27 @@ from amc_xai.report.claims_runs import Masked, Network
 from amc_xai.report.claims_table import AS_PUBLISHED, HOW, PERCENTILE, PUBLISHED_DROPS, Row, row_of
 
 Lost = Callable[[Masked], np.ndarray | None]
+Scoring = tuple[np.ndarray, np.ndarray]
 
 
 def masking_rows(network: Network, seed: int) -> list[Row]:
-    """The brightest and the faintest pixels: at every fraction, with the study's masks and with exact ones."""
-    networks, channel = common(network), network.channel
-    if not networks or channel is None:
-        return []
-    settings = [setting for setting in networks[0].settings if setting.channel == channel]
-    rows = []
+    """The brightest and the faintest pixels: at every fraction, with the study's masks and with exact ones.
+
+    Each way is told over the trainings that were masked so.
+    """
+    rows, (masked, settings) = [], of_channel(network)
     for fraction in sorted({setting.fraction for setting in settings}):
         drops = {side: PUBLISHED_DROPS.get((side, fraction), {}) for side in ("top", "bottom", "random")}
-        for operator in dict.fromkeys(setting.operator for setting in settings):
-
-            def of(selector: str, operator: str = operator, fraction: float = fraction) -> Setting:
-                return Setting(selector, operator, channel, fraction)
-
-            for task in TASKS:
-                published = {side: drop.get(task, math.nan) for side, drop in drops.items()}
-                told = {"brightest": published["top"] - published["random"], "faintest": published["bottom"]}
-                for claim, how, lost in ways(of, operator, task):
-                    values = over_known(networks, task, lost)
-                    if values is not None:
-                        found = over_runs(values, seed)
-                        rows.append(
-                            row_of(claim, network.name, how, task, found, *values.shape, fraction, told[claim])
-                        )
+        for operator, task in product(dict.fromkeys(setting.operator for setting in settings), TASKS):
+            of = partial(Setting, operator=operator, channel=network.channel, fraction=fraction)
+            published = {side: drop.get(task, math.nan) for side, drop in drops.items()}
+            told = {"brightest": published["top"] - published["random"], "faintest": published["bottom"]}
+            for claim, how, lost in ways(of, operator, task):
+                known = [one.known(task) for one in masked[:1]]
+                values = [v[known[0]] for one in masked if (v := lost(one)) is not None]
+                if values and known[0].any():
+                    found = (over_runs(np.stack(values), seed), len(values), len(values[0]))
+                    rows.append(row_of(claim, network.name, how, task, *found, fraction, told[claim]))
     return rows
 
 
@@ -57,11 +53,11 @@ def ways(of: Callable[[str], Setting], operator: str, task: str) -> Iterable[tup
     yield "faintest", how, lambda m: less(m.clean(task), m.after(of("bottom"), task))
 
 
-def common(network: Network) -> list[Masked]:
-    """The masked trainings of a network, on the same frames.
+def of_channel(network: Network) -> tuple[list[Masked], list[Setting]]:
+    """The masked trainings of a network and every setting of the channel that counts; none where there is none.
 
     Raises:
-        UserError: they were explained on different ones.
+        UserError: they were explained on different frames.
     """
     masked = list(network.masked.values())
     if any(not np.array_equal(one.places, masked[0].places) for one in masked):
@@ -69,54 +65,52 @@ def common(network: Network) -> list[Masked]:
             f"task.folder: the trainings of {network.name} were explained on different frames; explain all on the "
             "same ones (perturbation.frames=null)"
         )
-    return masked
-
-
-def over_known(networks: Sequence[Masked], task: str, lost: Lost) -> np.ndarray | None:
-    """What every training loses of each frame with a known label, (runs, N); None where one has no such mask."""
-    values = [lost(one) for one in networks]
-    known = networks[0].known(task)
-    return np.stack(values)[:, known] if all(v is not None for v in values) and known.any() else None
+    every = dict.fromkeys(setting for one in masked for setting in one.settings)
+    return masked, [setting for setting in every if setting.channel == network.channel]
 
 
 def rank_rows(network: Network, seed: int) -> list[Row]:
     """How alike the trainings, and the operators, rank the regions that exact masks take; at every fraction."""
-    networks, channel = common(network), network.channel
-    if not networks or channel is None:
-        return []
-    mine = [s for s in networks[0].settings if s.channel == channel and not s.selector.startswith(PERCENTILE)]
+    masked, settings = of_channel(network)
+    mine = [s for s in settings if not s.selector.startswith((PERCENTILE, "random"))]
     operators = list(dict.fromkeys(setting.operator for setting in mine))
-    regions = [name for name in dict.fromkeys(s.selector for s in mine) if not name.startswith("random")]
-    runs, rows = len(networks), []
-    for fraction in sorted({setting.fraction for setting in mine}):
-        table = [[[Setting(r, o, channel, fraction) for r in regions] for o in operators] for _ in networks]
-        if len(regions) < 3 or any(s not in one.settings for one in networks for o in table[0] for s in o):
-            continue
-        share = np.array([[[one.share(s) for s in o] for o in table[0]] for one in networks])
-        for task in TASKS:
-            known = networks[0].known(task)
-            lost = np.array(
-                [
-                    [[(one.clean(task) - one.after(s, task))[known] for s in o] for o in table[0]]
-                    for one in networks
-                ]
-            )
-            if not known.any():
-                continue
-            frames = int(known.sum())
-            for place, operator in enumerate(operators):
-                pairs = list(combinations(range(runs), 2))
-                if pairs:
-                    found = rank_agreement(lost[:, place], share[:, place], pairs, seed)
-                    how = HOW.get(operator, operator)
-                    rows.append(row_of("seeds", network.name, how, task, found, runs, frames, fraction))
-            for one, other in combinations(range(len(operators)), 2):
-                # Each training's own pair of operators: places in the flat list of (training, operator).
-                pairs = [(r * 2, r * 2 + 1) for r in range(runs)]
-                both = [part[:, [one, other]] for part in (lost, share)]
-                found = rank_agreement(
-                    both[0].reshape(-1, *lost.shape[2:]), both[1].reshape(-1, len(regions)), pairs, seed
-                )
-                how = f"{operators[one]} and {operators[other]}"
-                rows.append(row_of("operators", network.name, how, task, found, runs, frames, fraction))
+    regions = list(dict.fromkeys(setting.selector for setting in mine))
+    if len(regions) < 3:
+        return []
+    rows = []
+    for fraction, task in product(sorted({setting.fraction for setting in mine}), TASKS):
+        of = partial(Setting, channel=network.channel, fraction=fraction)
+        asked = {operator: [of(region, operator=operator) for region in regions] for operator in operators}
+        scored = {operator: [scoring(one, wanted, task) for one in masked] for operator, wanted in asked.items()}
+        groups = {("seeds", HOW.get(o, o)): [[one for one in scored[o] if one is not None]] for o in operators}
+        for one, other in combinations(operators, 2):
+            both = zip(scored[one], scored[other], strict=True)
+            alike = [[a, b] for a, b in both if a is not None and b is not None]
+            groups["operators", f"{one} and {other}"] = alike
+        for (claim, how), alike in groups.items():
+            found = agreement(alike, seed)
+            if found is not None:
+                runs = len(alike[0]) if claim == "seeds" else len(alike)
+                rows.append(row_of(claim, network.name, how, task, found, runs, alike[0][0][0].shape[1], fraction))
     return rows
+
+
+def agreement(groups: Sequence[Sequence[Scoring]], seed: int) -> tuple[float, float, float] | None:
+    """How alike the scorings of each group rank regions; None where no group has two, or no frame counts."""
+    flat = [one for group in groups for one in group]
+    ends = np.cumsum([0, *map(len, groups)]).tolist()
+    places = [range(begin, end) for begin, end in pairwise(ends)]
+    pairs = [pair for group in places for pair in combinations(group, 2)]
+    if not pairs or not flat[0][0].shape[1]:
+        return None
+    lost, share = (np.stack(part) for part in zip(*flat, strict=True))
+    return rank_agreement(lost, share, pairs, seed)
+
+
+def scoring(one: Masked, regions: Sequence[Setting], task: str) -> Scoring | None:
+    """What each region's mask takes of the answer to each frame, (R, N), and of the lit pixels, (R,)."""
+    if any(region not in one.settings for region in regions):
+        return None
+    known = one.known(task)
+    lost = np.stack([(one.clean(task) - one.after(region, task))[known] for region in regions])
+    return lost, np.array([one.share(region) for region in regions])

@@ -135,7 +135,12 @@ def test_files_are_left_and_the_figure_shows_what_the_table_says(runs, tmp_path)
     lines = [line for line in text.splitlines() if line.startswith("| ")][1:]
     assert len(lines) == 8  # two networks, but for what takes three losses and two operators
     assert "critical (5 %) | yes: 20.3 points of joint accuracy, 16.0 more than at random | `claims` |" in lines[0]
-    assert "**holds**" in lines[0] and "no: 48.6 points" in text and "2 trainings and 600 frames" in text
+    assert "; 2 trainings), **" in lines[1] and "trainings)" not in lines[0]
+    assert (
+        "**holds**" in lines[0]
+        and "no: 48.6 points" in text
+        and "over 3 trainings, where not said otherwise, and 600 frames" in text
+    )
     figure = claims_figure(claim_rows(read_networks([runs])))
     gids = {line.get_gid() for axes in figure.axes for line in axes.lines}
     assert f"faintest|claims_pictures|{AS_PUBLISHED}|joint" in gids and "seeds|bound" in gids
