@@ -8,9 +8,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import Trial
+from optuna.trial import FrozenTrial, Trial
 
-from amc_xai.search.storage import REPEATS, close_storage, open_storage
+from amc_xai.search.storage import REPEATS, close_storage, controllers_storage, open_storage
 
 log = logging.getLogger(__name__)
 
@@ -23,16 +23,16 @@ class JobTrial:
     """
 
     def __init__(self, url: str, study_name: str, number: int, pruner: optuna.pruners.BasePruner | None = None):
-        self.storage = open_storage(url)
+        shared = controllers_storage(url)
+        self.opened = open_storage(url) if shared is None else None
         self.study = optuna.load_study(
             study_name=study_name,
-            storage=self.storage,
+            storage=shared or self.opened,
             sampler=optuna.samplers.RandomSampler(),
             pruner=pruner or optuna.pruners.NopPruner(),
         )
         self.number = number
-        frozen = self.study.get_trials(deepcopy=False)[number]
-        self.trial = Trial(self.study, frozen._trial_id)
+        self.trial = Trial(self.study, self._frozen(number)._trial_id)
 
     def report(self, epochs: int, value: float, last: bool = False) -> bool:
         """Report ``value`` after so many ``epochs`` (from 1) and say whether training should end early here.
@@ -56,14 +56,14 @@ class JobTrial:
 
     def repeated(self) -> list[int]:
         """The lost trials that this one runs again, the latest first."""
-        trials, found = self.study.get_trials(deepcopy=False), []
-        while (before := trials[found[-1] if found else self.number].user_attrs.get(REPEATS)) is not None:
+        found = []
+        while (before := self._frozen(found[-1] if found else self.number).user_attrs.get(REPEATS)) is not None:
             found.append(before)
         return found
 
     def recall(self, values: dict[int, float]) -> None:
         """Report what an earlier start of this training reported, by epochs done (from 1), for the pruner."""
-        known = self.study.get_trials(deepcopy=False)[self.number].intermediate_values
+        known = self._frozen(self.number).intermediate_values
         if len(self.study.directions) > 1:
             return
         for epochs, value in values.items():
@@ -71,8 +71,14 @@ class JobTrial:
                 self.trial.report(value, epochs)
 
     def close(self) -> None:
-        """Close the storage's connections."""
-        close_storage(self.storage)
+        """Close the connections that this trial has opened; a controller keeps its own."""
+        if self.opened is not None:
+            close_storage(self.opened)
+
+    def _frozen(self, number: int) -> FrozenTrial:
+        """One trial as the storage has it now, without reading all of the study's."""
+        storage = self.study._storage
+        return storage.get_trial(storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number))
 
 
 def open_trial(number: int) -> JobTrial:

@@ -34,8 +34,9 @@ def finish(study: optuna.Study, config: DictConfig, folder: Path, arguments: lis
     objective = OmegaConf.select(config, "task.objective") or "objective"
     objectives = [objective] if isinstance(objective, str) else list(objective)
     made = write_outcome(study, folder, given, set(choices), objectives)
-    if not any(t.state == TrialState.COMPLETE for t in study.trials):
-        reasons = [t.user_attrs[FAILURE] for t in study.trials if FAILURE in t.user_attrs]
+    trials = study.get_trials(deepcopy=False)
+    if not any(t.state == TrialState.COMPLETE for t in trials):
+        reasons = [t.user_attrs[FAILURE] for t in trials if FAILURE in t.user_attrs]
         last = f"; the last one: {reasons[-1]}" if reasons else ""
         raise_logged(f"no trial of study {study.study_name} completed (see {folder / 'trials.csv'}){last}")
     log.info("the study's table, figures and best settings are in %s; %s", folder, made)
@@ -51,8 +52,7 @@ def write_outcome(
     ``folder``; with several objectives the experiment is the Pareto-optimal trial that is best in the first one.
     """
     write_table(study, folder / "trials.csv", objectives)
-    completed = [t for t in study.trials if t.state == TrialState.COMPLETE]
-    if not completed:
+    if not study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]):
         return "no trial completed"
     draw_figures(study, folder / "figures", objectives)
     best = best_of(study)
@@ -112,7 +112,7 @@ def write_table(study: optuna.Study, path: Path, objectives: list[str]) -> None:
 
     The objective's column is ``value``; several objectives have one each, under their names.
     """
-    trials = study.trials
+    trials = study.get_trials(deepcopy=False)
     gone = lost(trials)
     objectives = ["value"] if len(study.directions) == 1 else objectives
     names = sorted({name for trial in trials for name in trial.params})
@@ -140,7 +140,8 @@ def draw_figures(study: optuna.Study, folder: Path, objectives: list[str]) -> li
     from matplotlib import pyplot
     from optuna.visualization import matplotlib as draw
 
-    varied = len({tuple(sorted(t.params.items())) for t in study.trials if t.state == TrialState.COMPLETE}) > 1
+    completed = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    varied = len({tuple(sorted(t.params.items())) for t in completed}) > 1
     if len(study.directions) > 1:
         front = partial(draw.plot_pareto_front, target_names=objectives)
         wanted = {"pareto_front": front} if len(study.directions) <= 3 else {}

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 import threading
 import time
 import warnings
@@ -9,14 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.storages import RDBStorage, fail_stale_trials
+from optuna.storages import BaseStorage, RDBStorage, fail_stale_trials, get_storage
 from optuna.storages.journal import JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from amc_xai.errors import UserError
@@ -24,6 +26,7 @@ from amc_xai.errors import UserError
 log = logging.getLogger(__name__)
 REPEATS = "repeats"  # user attribute: the number of the lost trial that this one runs again
 FAILURE = "failure"  # user attribute: why a trial failed; one that was lost with its worker has none
+_CONTROLLERS: dict[str, tuple[int, BaseStorage]] = {}  # by URL: process, and its storage with a memory
 
 
 def open_storage(
@@ -48,12 +51,13 @@ def open_storage(
             f"{key} must be the URL of a database that jobs and controllers can open, such as "
             f"sqlite:///multirun/search.db or postgresql+psycopg://user@host/name, not {url}"
         )
-    arguments = {}
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise UserError(f"{key} must name a file, such as sqlite:///multirun/search.db; jobs can't open {url}")
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         arguments = {"connect_args": {"timeout": 60}}
+    else:
+        arguments = of_server(parsed)
     for attempt in range(5):
         try:
             with warnings.catch_warnings():
@@ -75,10 +79,46 @@ def open_storage(
     raise AssertionError("the last attempt returns or raises")
 
 
+def of_server(url: URL) -> dict[str, Any]:
+    """How to keep connections to a PostgreSQL server.
+
+    A controller at rest holds one, since a server has a hundred by default. A host that is gone is noticed by both
+    ends after two minutes: else the server would keep its study's lock for two hours, and everyone would wait.
+    """
+    arguments: dict[str, Any] = {"pool_size": 1, "max_overflow": 4, "pool_pre_ping": True}
+    if url.get_driver_name().startswith("psycopg"):
+        keep = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
+        lost_after = 120_000  # milliseconds until what was sent must have arrived
+        server = [f"-c tcp_{name}={value}" for name, value in keep.items()] + [f"-c tcp_user_timeout={lost_after}"]
+        both = {**keep, "tcp_user_timeout": lost_after, "options": " ".join(server)}
+        arguments["connect_args"] = {name: value for name, value in both.items() if name not in url.query}
+    return arguments
+
+
 def close_storage(storage: RDBStorage) -> None:
-    """Close every connection: a sweep opens the storage once in each job."""
+    """Close every connection: a sweep opens the storage once in each process of its jobs."""
     storage.remove_session()
     storage.engine.dispose()
+
+
+@contextmanager
+def remembered(storage: RDBStorage, url: str) -> Iterator[BaseStorage]:
+    """The storage through a memory of the trials that have ended, so that each is read once, not at every look.
+
+    Within the block :func:`controllers_storage` has it too.
+    """
+    remembering = get_storage(storage)
+    _CONTROLLERS[url] = os.getpid(), remembering
+    try:
+        yield remembering
+    finally:
+        del _CONTROLLERS[url]
+
+
+def controllers_storage(url: str) -> BaseStorage | None:
+    """What the controller remembers of this database, for a job in the controller's own process."""
+    process, storage = _CONTROLLERS.get(url, (None, None))
+    return storage if process == os.getpid() else None
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from amc_xai.search.storage import (
     FAILURE,
     close_storage,
     open_storage,
+    remembered,
     repeat_lost,
     revive,
     run_again,
@@ -89,7 +90,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
         """
         try:
             check_direction(OmegaConf.to_container(self.config.hydra.sweeper).get("pruner"), self._directions())
-            self.storage = open_storage(self.url, self.heartbeat, self.grace, self.max_repeats)
+            self.database = open_storage(self.url, self.heartbeat, self.grace, self.max_repeats)
         except UserError as error:
             raise_logged(str(error))
         Path(self.sweep_dir).mkdir(parents=True, exist_ok=True)
@@ -99,14 +100,15 @@ class StudySweeperImpl(OptunaSweeperImpl):
         level = plugin.level
         plugin.setLevel(logging.ERROR)
         try:
-            study = self._study()
-            log.info("study %s: %d trials, %d there already", self.study_name, self.budget, spent(study.trials))
-            while self._next_batch(arguments):
-                pass
-            finish(self._study(), self.config, Path(self.sweep_dir), arguments)
+            with remembered(self.database, self.url) as self.storage:
+                there = spent(self._study().get_trials(deepcopy=False))
+                log.info("study %s: %d trials, %d there already", self.study_name, self.budget, there)
+                while self._next_batch(arguments):
+                    pass
+                finish(self._study(), self.config, Path(self.sweep_dir), arguments)
         finally:
             plugin.setLevel(level)
-            close_storage(self.storage)
+            close_storage(self.database)
 
     def _study(self) -> optuna.Study:
         return optuna.create_study(
@@ -119,9 +121,9 @@ class StudySweeperImpl(OptunaSweeperImpl):
     def _next_batch(self, arguments: list[str]) -> bool:
         """Ask, launch and tell once, or wait a moment; False when nothing is left to run or to wait for."""
         with self.claim:
-            self.claim.enter_context(study_lock(self.storage, self.study_name))
+            self.claim.enter_context(study_lock(self.database, self.study_name))
             study = self._study()
-            revive(study, self.storage)
+            revive(study, self.database)
             trials = study.get_trials(deepcopy=False)
             left = min(self.budget, self._grid_size(arguments)) - spent(trials)
             if left > 0:
@@ -139,7 +141,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 except NothingToTell:
                     pass
                 except BaseException as error:
-                    completed = any(t.state == TrialState.COMPLETE for t in study.trials)
+                    completed = bool(study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]))
                     # The plugin closes each batch with the study's best trial, and there may be none yet.
                     if self.trials or completed or not isinstance(error, ValueError):
                         self._give_back(study, error)
@@ -213,7 +215,7 @@ class StudySweeperImpl(OptunaSweeperImpl):
             if ended_from_outside(job._return_value):
                 log.warning("trial %d was ended from outside: %s", trial.number, first_line(job._return_value))
                 study.tell(trial.number, state=TrialState.FAIL)
-                repeat_lost(study, study.trials[trial.number], self.max_repeats)
+                repeat_lost(study, study.get_trials(deepcopy=False)[trial.number], self.max_repeats)
                 continue
             reason = failure(job)
             if reason is None:
@@ -234,10 +236,10 @@ class StudySweeperImpl(OptunaSweeperImpl):
         """A sweep that ends in mid-trial leaves no trial running; an interrupted one runs again."""
         interrupted = not isinstance(error, Exception)
         for trial in self.trials:
-            if study.trials[trial.number].state.is_finished():
+            if study.get_trials(deepcopy=False)[trial.number].state.is_finished():
                 continue  # taken for lost, so it runs again already
             trial.set_user_attr(FAILURE, "interrupted" if interrupted else first_line(error))
             study.tell(trial.number, state=TrialState.FAIL)
             if interrupted:
-                run_again(study, study.trials[trial.number], "was interrupted")
+                run_again(study, study.get_trials(deepcopy=False)[trial.number], "was interrupted")
         self.trials = []

@@ -1,8 +1,6 @@
 """Several controllers on one study, held by a real PostgreSQL server."""
 
 import os
-import pwd
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,54 +10,20 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
 
 from amc_xai.search.storage import close_storage, open_storage
+from tests.search.postgres import MISSING, postgres_server, server_programs
 
 CONTROLLER = Path(__file__).with_name("controller.py")
 
 
-def server_programs() -> Path | None:
-    """Where Debian, or the search path, has initdb and postgres."""
-    found = [*sorted(Path("/usr/lib/postgresql").glob("*/bin")), Path(shutil.which("initdb") or "/-").parent]
-    return next((folder for folder in found if (folder / "initdb").is_file()), None)
-
-
 @pytest.fixture
-def postgres(tmp_path_factory):
-    """The URL of a fresh server that listens on a socket in a folder of its own."""
-    programs = server_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL isn't installed (apt-get install postgresql)")
-    folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/amc_pg_XXXXXX"], text=True).strip())
-    # The server refuses to run as root.
-    user = pwd.getpwnam("postgres").pw_name if os.getuid() == 0 else None
-    if user:
-        shutil.chown(folder, user)
-    data = folder / "data"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "user": user, "cwd": folder}
-    initialise = [programs / "initdb", "-D", data, "-U", "amc", "-A", "trust", "--no-sync"]
-    subprocess.run(initialise, check=True, **quiet)
-    server = subprocess.Popen(
-        [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"], **quiet
-    )
-    url = f"postgresql+psycopg://amc@/postgres?host={folder}"
-    try:
-        for _ in range(100):
-            engine = create_engine(url)
-            try:
-                engine.connect().close()
-                break
-            except OperationalError:
-                time.sleep(0.1)
-            finally:
-                engine.dispose()
+def postgres():
+    """The URL of a fresh server."""
+    if server_programs() is None:
+        pytest.skip(MISSING)
+    with postgres_server() as (url, _):
         yield url
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(20)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

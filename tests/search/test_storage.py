@@ -6,16 +6,22 @@ import time
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from amc_xai.errors import UserError
+from amc_xai.search.job import JobTrial
 from amc_xai.search.storage import (
     FAILURE,
     Heartbeat,
     close_storage,
+    controllers_storage,
     lost,
+    of_server,
     open_storage,
+    remembered,
     revive,
     run_again,
     spent,
@@ -112,6 +118,54 @@ def test_a_lost_trial_counts_once(study):
     study.tell(4, state=TrialState.FAIL)
     run_again(study, study.trials[4])
     assert spent(study.trials) == 3 and lost(study.trials) == {2: 4, 4: 5}
+
+
+def test_what_has_ended_is_read_once_and_a_job_reads_its_own_trial_alone(tmp_path, monkeypatch):
+    url, read = f"sqlite:///{tmp_path}/study.db", []
+    of_database = RDBStorage._get_trials
+
+    def counted(*arguments, **named):
+        found = of_database(*arguments, **named)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(RDBStorage, "_get_trials", counted)
+    database = open_storage(url)
+    with remembered(database, url) as storage:
+        study = optuna.create_study(study_name="long", storage=storage)
+        for _ in range(5):
+            study.tell(study.ask(SPACE), 1.0)
+        read.clear()
+        for _ in range(3):
+            assert len(optuna.load_study(study_name="long", storage=storage).get_trials(deepcopy=False)) == 5
+        assert read == [1, 0, 0]  # the last one, whose end it hadn't seen yet
+        running = study.ask(SPACE)
+        read.clear()
+        mine = JobTrial(url, "long", running.number)
+        assert mine.study._storage is controllers_storage(url) is storage
+        mine.report(1, 0.5)
+        mine.close()  # leaves the controller its connections
+        assert study.trials[5].intermediate_values == {1: 0.5}
+    assert controllers_storage(url) is None
+    read.clear()
+    elsewhere = JobTrial(url, "long", running.number)
+    elsewhere.report(2, 0.6)
+    elsewhere.recall({2: 0.6, 3: 0.7})
+    assert elsewhere.repeated() == [] and read == []
+    elsewhere.close()
+    close_storage(database)
+
+
+def test_a_controller_at_rest_holds_one_connection_and_both_ends_notice_a_host_that_is_gone():
+    made = of_server(make_url("postgresql+psycopg://me@host/name"))
+    assert made["pool_size"] == 1 and made["pool_pre_ping"]
+    ends = made["connect_args"]
+    assert ends["keepalives_idle"] + ends["keepalives_interval"] * ends["keepalives_count"] == 120
+    assert "-c tcp_keepalives_idle=60" in ends["options"] and "-c tcp_user_timeout=120000" in ends["options"]
+    # What the URL says stands.
+    named = of_server(make_url("postgresql+psycopg://me@host/name?options=-csearch_path%3Dmine&keepalives_idle=9"))
+    assert not {"options", "keepalives_idle"} & set(named["connect_args"])
+    assert "connect_args" not in of_server(make_url("postgresql+pg8000://me@host/name"))
 
 
 def test_one_controller_at_a_time_holds_the_lock(storage):
