@@ -1,6 +1,7 @@
 """Jobs of submitit's in SLURM's queue: each answers for itself, and one that was ended from outside is known."""
 
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -31,6 +32,9 @@ def _patched(failed: Callable[[Exception], Any]) -> Iterator[None]:
         try:
             return results(job)
         except UncompletedJobError as error:
+            if isinstance(job, SlurmJob) and ended_from_outside(error):
+                # SLURM puts the job of a lost node back into its queue: the trial would run there, and anew.
+                subprocess.run(["scancel", "--quiet", job.job_id], check=False)
             return [failed(error)]
 
     Job.results, SlurmJob.watcher = answer, _watcher()

@@ -62,8 +62,9 @@ def configuration(folder: Path, munge: Path) -> str:
         "ProctrackType=proctrack/linuxproc", "TaskPlugin=task/none", "SelectType=select/cons_tres",
         "SelectTypeParameters=CR_CPU", "ReturnToService=2", "MpiDefault=none", "JobRequeue=1",
         "JobAcctGatherType=jobacct_gather/none", "AccountingStorageType=accounting_storage/none",
-        # A cancelled job's grace, a silent node's, and the wait before a job that was queued again starts.
+        # A cancelled job's grace, a silent node's, and how often it is looked for jobs that may start by now.
         "KillWait=5", "SlurmdTimeout=10", "MinJobAge=300", "OverTimeLimit=0",
+        "SchedulerParameters=sched_interval=2,bf_interval=2",
         *(
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 State=UNKNOWN"
             for node, port in zip(NODES, ports, strict=True)

@@ -22,10 +22,11 @@ def search(slurm, tmp_path):
     """Start a search of jobs that only wait; it is ended with the test."""
     started = []
 
-    def start(trials: int, at_once: int, slow: str = "") -> subprocess.Popen:
+    def start(trials: int, at_once: int, slow: str, *more: str) -> subprocess.Popen:
         command = [
             sys.executable, JOB, "-m", "hparams_search=architecture", *QUEUE, "backbone=tiny",
             f"hydra.sweeper.n_trials={trials}", f"hydra.sweeper.n_jobs={at_once}",
+            *more,
         ]  # fmt: skip
         environment = {**slurm.environment, "SLOW_TRIALS": slow, "OMP_NUM_THREADS": "1"}
         started.append(
@@ -44,7 +45,7 @@ def search(slurm, tmp_path):
 
 
 def ended(process: subprocess.Popen) -> str:
-    output, _ = process.communicate(timeout=400)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode == 0, output
     return output
 
@@ -69,7 +70,7 @@ def begun(tmp_path, number: int) -> list[str]:
 
 
 def test_eight_trials_run_as_arrays_and_a_cancelled_one_runs_again(slurm, search, tmp_path):
-    process = search(8, 8, slow="2")
+    process = search(8, 8, "2")
     job, task, _, _ = begun(tmp_path, 2)
     slurm.ask("scancel", f"{job}_{task}")
     output = ended(process)
@@ -90,3 +91,41 @@ def test_eight_trials_run_as_arrays_and_a_cancelled_one_runs_again(slurm, search
     assert sorted(map(sorted, arrays.values())) == [["-"], list("01234567")]
     table = (tmp_path / "multirun/architecture/trials.csv").read_text()
     assert f"lost with its worker; trial {again.number} runs it again" in table
+
+
+def test_of_24_trials_each_completes_once_though_one_is_cancelled_one_times_out_and_a_node_is_lost(
+    slurm, search, tmp_path
+):
+    limit = [
+        "hydra.launcher.timeout_min=1",
+        "hydra.launcher.signal_delay_s=15",
+        "hydra.launcher.max_num_timeout=5",
+    ]
+    process = search(24, 8, "2,5,11", *limit)
+    job, task, _, _ = begun(tmp_path, 2)
+    slurm.ask("scancel", f"{job}_{task}")
+    _, _, node, worker = begun(tmp_path, 11)  # of the second batch: trial 5 has reached its limit and run again
+    slurm.daemons[node].kill()
+    slurm.daemons[node].wait()
+    wait_until(lambda: "down" in slurm.ask("sinfo", "-h", "-n", node, "-o", "%t"), 120)
+    slurm.start(node)
+    output = ended(process)
+    assert "trial 2 was ended from outside" in output
+    trials = trials_of(tmp_path)
+    completed = [t.number for t in trials if t.state == TrialState.COMPLETE]
+    assert len(completed) == 24 and len(trials) == 24 + sum("repeats" in t.user_attrs for t in trials)
+    # Whatever was begun again, each set of parameters came to its end once.
+    assert sorted(int(line[0]) for line in lines(tmp_path, "end")) == completed
+    assert len({tuple(trials[number].params.items()) for number in completed}) == 24
+    begins = [line[0] for line in lines(tmp_path, "begin")]
+    assert begins.count("5") >= 2
+    # SLURM queues the job of a lost node again; where we look before that, it is cancelled and its trial repeated.
+    assert begins.count("11") >= 2 or any(t.user_attrs.get("repeats") == 11 for t in trials)
+    wait_until(lambda: not Path("/proc", worker).exists(), 60)
+    best = [sys.executable, "-m", "amc_xai", "--config-dir", "multirun/architecture", "experiment=best_experiment"]
+    small = [
+        "dataset.modulations=[BPSK,QPSK]", "dataset.snrs=[0,20]", "dataset.frames_per_cell=10",
+        "dataset.frame_length=128", "trainer.epochs=1", "limits=none",
+    ]  # fmt: skip
+    done = subprocess.run([*best, *small], cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
