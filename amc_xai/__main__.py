@@ -55,6 +55,8 @@ def run(cfg: DictConfig) -> float | list[float] | None:
             raise
         # In a sweep this line stands in the failed job's own log, where it happened.
         log.error("%s", cause)
+        if int(os.environ.get("RANK", 0)) > 0 and int(os.environ.get("LOCAL_RANK", 0)) == 0:
+            print(cause, file=sys.stderr)  # without a log of its own, and on another host than the first process
         if job.mode == RunMode.RUN:
             # Not the error itself: Hydra would write its traceback into the log.
             raise SystemExit(1) from None

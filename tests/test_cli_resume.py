@@ -1,6 +1,7 @@
 """Going on with a training from the command line: what is kept, what may change, and how mistakes end."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,7 +9,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from amc_xai.errors import UserError
 from amc_xai.parts import overlay
+from amc_xai.tasks.train import refuse_own_folder
 from tests.conftest import CONF, tiny
 
 
@@ -56,6 +59,17 @@ def test_a_run_is_not_resumed_over_itself(cli, trained, tmp_path):
     said = refused(cli(f"resume={run}/checkpoints/last.pt", "trainer.epochs=2", folder=run))
     assert said.startswith(f"hydra.run.dir: {run} is the folder of the run to resume")
     assert {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()} == before
+
+
+def test_only_the_first_process_has_a_run_folder_to_protect(tmp_path, monkeypatch):
+    """The others of a training stand where the command was given, often above the run to resume."""
+    parts = SimpleNamespace(
+        goes_on=False, folder=tmp_path, config={"resume": f"{tmp_path}/run/checkpoints/last.pt"}
+    )
+    with pytest.raises(UserError, match="is the folder of the run to resume"):
+        refuse_own_folder(parts)
+    monkeypatch.setenv("RANK", "1")
+    refuse_own_folder(parts)
 
 
 def test_the_best_epoch_so_far_must_lie_beside(cli, trained, tmp_path):

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
@@ -18,13 +17,15 @@ from optuna.storages import BaseStorage, RDBStorage, fail_stale_trials, get_stor
 from optuna.storages.journal import JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from amc_xai.errors import UserError
+from amc_xai.search.connections import connect_patiently, of_server
 
 log = logging.getLogger(__name__)
 REPEATS = "repeats"  # user attribute: the number of the lost trial that this one runs again
+PASSING = ("already exists", "too many clients")  # in the error of an opening that may succeed a moment later
 FAILURE = "failure"  # user attribute: why a trial failed; one that was lost with its worker has none
 _CONTROLLERS: dict[str, tuple[int, BaseStorage]] = {}  # by URL: process, and its storage with a memory
 
@@ -62,37 +63,25 @@ def open_storage(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
-                return RDBStorage(
+                storage = RDBStorage(
                     parsed.render_as_string(hide_password=False),
                     engine_kwargs=arguments,
                     heartbeat_interval=heartbeat,
                     grace_period=grace,
                     heartbeat_stale_trial_callback=partial(repeat_lost, most=max_repeats) if heartbeat else None,
                 )
+            if parsed.get_backend_name() == "postgresql":
+                connect_patiently(storage.engine)
+            return storage
         except (SQLAlchemyError, ImportError, RuntimeError) as error:
             # Two controllers that find an empty database both make its tables; the second one looks again.
-            if attempt < 4 and (isinstance(error, IntegrityError) or "already exists" in str(error)):
+            passing = isinstance(error, IntegrityError) or any(text in str(error) for text in PASSING)
+            if attempt < 4 and passing:
                 time.sleep(0.5)
                 continue
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise UserError(f"{key}: {parsed} can't be opened ({reason})") from error
     raise AssertionError("the last attempt returns or raises")
-
-
-def of_server(url: URL) -> dict[str, Any]:
-    """How to keep connections to a PostgreSQL server.
-
-    A controller at rest holds one, since a server has a hundred by default. A host that is gone is noticed by both
-    ends after two minutes: else the server would keep its study's lock for two hours, and everyone would wait.
-    """
-    arguments: dict[str, Any] = {"pool_size": 1, "max_overflow": 4, "pool_pre_ping": True}
-    if url.get_driver_name().startswith("psycopg"):
-        keep = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
-        lost_after = 120_000  # milliseconds until what was sent must have arrived
-        server = [f"-c tcp_{name}={value}" for name, value in keep.items()] + [f"-c tcp_user_timeout={lost_after}"]
-        both = {**keep, "tcp_user_timeout": lost_after, "options": " ".join(server)}
-        arguments["connect_args"] = {name: value for name, value in both.items() if name not in url.query}
-    return arguments
 
 
 def close_storage(storage: RDBStorage) -> None:

@@ -18,7 +18,9 @@ import optuna
 from hydra.core.utils import JobReturn
 from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl, create_params_from_overrides
 from omegaconf import OmegaConf
+from optuna.exceptions import StorageInternalError
 from optuna.trial import Trial, TrialState
+from sqlalchemy.exc import OperationalError
 
 from amc_xai.errors import UserError
 from amc_xai.search.launch import Launcher, NothingToTell, failure, first_line
@@ -106,6 +108,8 @@ class StudySweeperImpl(OptunaSweeperImpl):
                 while self._next_batch(arguments):
                     pass
                 finish(self._study(), self.config, Path(self.sweep_dir), arguments)
+        except (OperationalError, StorageInternalError) as error:
+            raise_logged(f"hydra.sweeper.storage: the database is away, try again later ({first_line(error)})")
         finally:
             plugin.setLevel(level)
             close_storage(self.database)

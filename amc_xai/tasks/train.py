@@ -1,6 +1,7 @@
 """``task=train``: train, test the best weights on held-out frames, explain, report."""
 
 import logging
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +22,7 @@ from amc_xai.tasks.tracked import track_test, tracked
 from amc_xai.tasks.workbench import Workbench, device_text
 from amc_xai.training import check_resumable, load_checkpoint, mean_batches, parameter_groups, train
 from amc_xai.training.history import COLUMNS
+from amc_xai.training.parallel import another_is_gone
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +117,13 @@ def run(
             report(bench, values)
             tracker.checkpoint(parts.folder / "checkpoints" / "best.pt")
             track_test(tracker, bench, values)
+    except RuntimeError as error:
+        if not another_is_gone(error, bench.accelerator):
+            raise
+        last = parts.folder / "checkpoints" / "last.pt"
+        raise UserError(
+            f"another process of this training is gone; go on with: python -m amc_xai resume={last}"
+        ) from error
     except KeyboardInterrupt:
         last = parts.folder / "checkpoints" / "last.pt"
         log.warning("stopped; go on with: python -m amc_xai resume=%s", last)
@@ -135,8 +144,12 @@ def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
 
 
 def refuse_own_folder(parts: Parts) -> None:
-    """A run that is resumed in its own folder would write over what it goes on from."""
-    named = None if parts.goes_on else parts.config["resume"]
+    """A run that is resumed in its own folder would write over what it goes on from.
+
+    Of several processes the first has the run folder, and the others stand wherever the command was given.
+    """
+    first = int(os.environ.get("RANK", 0)) == 0
+    named = parts.config["resume"] if first and not parts.goes_on else None
     if named is not None and parts.folder.resolve() in Path(named).resolve().parents:
         raise UserError(
             f"hydra.run.dir: {parts.folder} is the folder of the run to resume, and its files would be written "

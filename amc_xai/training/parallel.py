@@ -81,6 +81,13 @@ def any_process(flag: bool, accelerator: Accelerator) -> bool:
     return any(of_all(flag, accelerator))
 
 
+def another_is_gone(error: Exception, accelerator: Accelerator) -> bool:
+    """Whether this is how a process finds that another one of its training has ended."""
+    if accelerator.num_processes == 1 or not isinstance(error, RuntimeError):
+        return False
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error).lower()
+
+
 def same_buffers(network: nn.Module, accelerator: Accelerator) -> None:
     """Give every process the running statistics (batch norm) of the first."""
     if accelerator.num_processes > 1:

@@ -1,5 +1,6 @@
 """What controllers share: the database, the lock, and who is alive."""
 
+import sqlite3
 import threading
 import time
 
@@ -8,10 +9,12 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from amc_xai.errors import UserError
+from amc_xai.search.connections import connect_patiently, of_server
 from amc_xai.search.job import JobTrial
 from amc_xai.search.storage import (
     FAILURE,
@@ -19,7 +22,6 @@ from amc_xai.search.storage import (
     close_storage,
     controllers_storage,
     lost,
-    of_server,
     open_storage,
     remembered,
     revive,
@@ -166,6 +168,30 @@ def test_a_controller_at_rest_holds_one_connection_and_both_ends_notice_a_host_t
     named = of_server(make_url("postgresql+psycopg://me@host/name?options=-csearch_path%3Dmine&keepalives_idle=9"))
     assert not {"options", "keepalives_idle"} & set(named["connect_args"])
     assert "connect_args" not in of_server(make_url("postgresql+pg8000://me@host/name"))
+
+
+def test_a_server_that_is_away_for_a_moment_is_waited_for(monkeypatch, caplog):
+    engine, calls = create_engine("sqlite://"), []
+    connect_patiently(engine)
+    connect = engine.dialect.connect
+
+    def away_twice(*arguments, **named):
+        calls.append(None)
+        if len(calls) < 3:
+            raise sqlite3.OperationalError("no route to host")
+        return connect(*arguments, **named)
+
+    monkeypatch.setattr(engine.dialect, "connect", away_twice)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT 1")).scalar() == 1
+    assert caplog.text.count("the study's database doesn't answer (no route to host)") == 2
+    engine.dispose()
+    # Not for ever.
+    calls.clear()
+    monkeypatch.setattr("amc_xai.search.connections.AWAY", 0)
+    with pytest.raises(OperationalError, match="no route"):
+        engine.connect()
 
 
 def test_one_controller_at_a_time_holds_the_lock(storage):
