@@ -44,13 +44,18 @@ class NothingToTell(Exception):
 
 
 def worker_died(error: Exception) -> bool:
-    """Whether a process of joblib's, or a job of submitit's, came to an end without an answer.
+    """Whether a process of joblib's or Ray's, or a job of submitit's, came to an end without an answer.
 
     So ends what is killed for its memory or its time. A launcher that can't start a job at all is another matter.
     """
-    submitit = sys.modules.get("submitit.core.utils")  # its launcher loads it
-    kinds = (BrokenExecutor, submitit.UncompletedJobError) if submitit else (BrokenExecutor,)
-    return isinstance(error, kinds)
+    # Their launchers load them.
+    submitit, ray = (sys.modules.get(name) for name in ("submitit.core.utils", "ray.exceptions"))
+    kinds = [BrokenExecutor]
+    if submitit is not None:
+        kinds.append(submitit.UncompletedJobError)
+    if ray is not None:
+        kinds += [ray.WorkerCrashedError, ray.NodeDiedError, ray.ObjectLostError, ray.OutOfMemoryError]
+    return isinstance(error, tuple(kinds))
 
 
 def failed(error: Exception) -> JobReturn:

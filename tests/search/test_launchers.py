@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -13,6 +14,8 @@ from amc_xai.search.launch import worker_died
 from amc_xai.search.queued import ended_from_outside, states
 from amc_xai.search.storage import close_storage, open_storage
 
+# As Ray 2.60 has them.
+RAY_ERRORS = ("WorkerCrashedError", "NodeDiedError", "ObjectLostError", "OutOfMemoryError")
 CONTROLLER = Path(__file__).with_name("controller.py")
 
 
@@ -64,6 +67,13 @@ def test_a_job_that_slurm_ended_is_told_from_one_that_never_began():
     assert worker_died(errors.FailedJobError("killed for its memory"))
     assert not worker_died(errors.FailedSubmissionError("sbatch: no such partition"))
     assert not worker_died(OSError("no disk"))
+
+
+def test_what_ray_says_of_a_worker_that_is_gone_is_known(monkeypatch):
+    kinds = {name: type(name, (Exception,), {}) for name in RAY_ERRORS}
+    monkeypatch.setitem(sys.modules, "ray.exceptions", SimpleNamespace(**kinds))
+    assert all(worker_died(kind("gone")) for kind in kinds.values())
+    assert not worker_died(ConnectionError("no cluster at this address"))
 
 
 def test_the_queue_tells_the_states_of_jobs_and_of_tasks_of_arrays():
