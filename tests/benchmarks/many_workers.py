@@ -19,7 +19,7 @@ from tests.search.workers import counted, fill_study, fork_controllers, notes, w
 
 COLUMNS = (
     "history", "controllers", "trials", "seconds", "completed", "lost", "doubled", "CPU ms", "server ms",
-    "lock wait ms", "95 %", "held ms", "finish CPU s", "connections",
+    "lock wait ms", "95 %", "of it locked ms", "finish CPU s", "connections",
 )  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--controllers", type=int, nargs="+", default=[1, 8, 32, 64])
     parser.add_argument("--history", type=int, nargs="+", default=[10, 1000, 10000])
-    parser.add_argument("--each", type=int, default=4, help="trials of a controller, 16 at least in all")
+    parser.add_argument("--trials", type=int, help="of each run; default: 3 a controller, 16 at least")
     parser.add_argument("--seconds", type=float, default=1.0, help="how long a trial sleeps")
     chosen, overrides = parser.parse_known_args()
     print("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS), flush=True)
@@ -37,7 +37,7 @@ def main() -> None:
             for controllers in chosen.controllers:
                 name = f"run_{history}_{controllers}"
                 own = database(url, name, f"history_{history}")
-                trials = max(16, chosen.each * controllers)
+                trials = chosen.trials or max(16, 3 * controllers)
                 row = measure(
                     own, Path(place) / name, server, history, controllers, trials, chosen.seconds, overrides
                 )
@@ -73,20 +73,22 @@ def measure(
         time.sleep(0.5)
     codes = wait_for(processes)
     assert not any(codes), (folder / f"controller_{processes[codes.index(max(codes))]}.log").read_text()
-    spent, waits, held, finishing = [], [], [], []
+    spent, waits, locked, finishing = [], [], [], []
     for lines in notes(folder):
         begun = [line[1] for line in lines if line[0] == "trial"]
         spent += list(np.diff(begun))
         waits += [line[2] for line in lines if line[0] == "lock"]
-        held += [line[3] for line in lines if line[0] == "lock"]
+        locked += [line[3] for line in lines if line[0] == "lock"]
         at = {line[0]: line[1] for line in lines}
-        finishing.append(at["finished"] - at["finishing"])
+        if "finished" in at:
+            finishing.append(at["finished"] - at["finishing"])
     counts = counted(url, folder)
     return [
         history, controllers, trials, f"{time.monotonic() - begin:.0f}",
         counts["completed"] - history, counts["lost"], counts["doubled"],
         f"{1000 * np.mean(spent):.0f}", f"{1000 * (server_cpu(server) - before) / trials:.0f}",
-        f"{1000 * np.mean(waits):.0f}", f"{1000 * np.quantile(waits, 0.95):.0f}", f"{1000 * np.median(held):.0f}",
+        f"{1000 * np.mean(waits):.0f}", f"{1000 * np.quantile(waits, 0.95):.0f}",
+        f"{1000 * np.median(locked):.0f}",
         f"{np.mean(finishing):.1f}", most - idle,
     ]  # fmt: skip
 

@@ -60,12 +60,15 @@ def notes(folder: Path) -> list[list[list]]:
 
 
 def fork_controllers(folder: Path, number: int, seconds: float, *overrides: str) -> list[int]:
-    """Start so many controllers in ``folder``, whose trials take ``seconds``; returns their processes."""
+    """Start so many controllers in ``folder``, whose trials take ``seconds``; returns their processes.
+
+    The first alone writes what the study found: on one machine they would all do so at once.
+    """
     folder.mkdir(exist_ok=True)
-    return [fork_one(folder, seconds, overrides) for _ in range(number)]
+    return [fork_one(folder, seconds, overrides, k == 0) for k in range(number)]
 
 
-def fork_one(folder: Path, seconds: float, overrides: Sequence[str]) -> int:
+def fork_one(folder: Path, seconds: float, overrides: Sequence[str], first: bool) -> int:
     process = os.fork()
     if process:
         return process
@@ -77,7 +80,8 @@ def fork_one(folder: Path, seconds: float, overrides: Sequence[str]) -> int:
         os.dup2(log, 2)
         os.environ["JOB_SECONDS"] = str(seconds)
         sys.argv = ["workers.py", "-m", f"hparams_search={SEARCH}", *overrides]
-        sweeper.study_lock, sweeper.finish = timed_lock(sweeper.study_lock), timed(sweeper.finish)
+        sweeper.study_lock = timed_lock(sweeper.study_lock)
+        sweeper.finish = timed(sweeper.finish) if first else lambda *arguments: None
         job()
         code = 0
     finally:
@@ -89,9 +93,9 @@ def timed_lock(lock):
     def timed(*arguments) -> Iterator[None]:
         begin = time.monotonic()
         with lock(*arguments):
-            got = time.monotonic()
+            got, cpu = time.monotonic(), time.process_time()
             yield
-        note("lock", got - begin, time.monotonic() - got)
+        note("lock", got - begin, time.process_time() - cpu)
 
     return timed
 
