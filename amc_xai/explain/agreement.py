@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from scipy.stats import kendalltau, rankdata, spearmanr
 
-from amc_xai.explain.faithfulness import mean_interval, unit_scores, units
+from amc_xai.explain.faithfulness import unit_scores, units
+from amc_xai.explain.paired import mean_interval
 from amc_xai.explain.sanity import spearman
 
 Row = dict[str, Any]

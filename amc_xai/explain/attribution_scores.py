@@ -17,9 +17,9 @@ from amc_xai.explain.faithfulness import (
     control_scores,
     curves,
     infidelity,
-    mean_interval,
     sensitivity,
 )
+from amc_xai.explain.paired import mean_interval
 from amc_xai.explain.removal import Remove, emptied
 
 log = logging.getLogger(__name__)

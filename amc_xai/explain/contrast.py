@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from amc_xai.explain.paired import RESAMPLES, mean_difference
+from amc_xai.explain.paired import RESAMPLES, mean_difference, mean_interval
 from amc_xai.explain.perturbed import PerturbedPredictions
 
 TASKS = ("modulation", "snr")
@@ -49,9 +49,8 @@ def interval_of(name: str, values: np.ndarray, seed: int, resamples: int) -> Row
     if len(values) < 2 or np.ptp(values) == 0:
         mean = float(values.mean()) if len(values) else math.nan
         return {name: mean, **dict.fromkeys(ends, math.nan)}
-    drawn = np.random.default_rng(seed).integers(0, len(values), (resamples, len(values)))
-    low, high = np.percentile(values[drawn].mean(1), [2.5, 97.5])
-    return {name: float(values.mean()), ends[0]: float(low), ends[1]: float(high)}
+    mean, low, high = mean_interval(values, seed, resamples)
+    return {name: mean, ends[0]: low, ends[1]: high}
 
 
 def flow_rows(

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from amc_xai.explain.asking import Asker
-from amc_xai.explain.faithfulness import mean_interval
+from amc_xai.explain.paired import mean_interval
 from amc_xai.explain.sanity import spearman
 from amc_xai.perturbation.operators import refilled
 from amc_xai.perturbation.refill import without_symbols

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from amc_xai.explain.attribution.method import Method, TaskOutput, attribute_input, seeded
-from amc_xai.explain.paired import tango
 from amc_xai.explain.removal import kept, units
 from amc_xai.perturbation.masks import rank_pixels
 
@@ -164,22 +163,6 @@ def sensitivity(
     with seeded(seed, x.device):
         found = captum.metrics.sensitivity_max(explain, x, noisy, n_perturb_samples=samples, target=target)
     return found.cpu().double().numpy()
-
-
-def mean_interval(values: np.ndarray, seed: int, resamples: int = 2000) -> tuple[float, float, float]:
-    """Mean over frames and its 95 % percentile bootstrap interval; NaN bounds for fewer than two frames.
-
-    Where all N values are equal the interval is that of a share of which none of N was seen (`paired.tango`).
-    """
-    values = np.asarray(values, np.float64)
-    if len(values) >= 2 and np.ptp(values) <= 1e-12:
-        low, high = tango(0, 0, len(values))
-        return float(values[0]), float(values[0] + low), float(values[0] + high)
-    if len(values) < 2:
-        return float(values.mean()) if len(values) else float("nan"), float("nan"), float("nan")
-    drawn = np.random.default_rng(seed).integers(0, len(values), (resamples, len(values)))
-    low, high = np.percentile(values[drawn].mean(1), [2.5, 97.5])
-    return float(values.mean()), float(low), float(high)
 
 
 def average(draw: Callable[[int], Curves], times: int) -> Curves:

@@ -14,6 +14,8 @@ RESAMPLES = 2000
 # An interval wider than this (in accuracy, 0..1) says little, whatever its middle.
 WIDE = 0.1
 _HALVINGS = 50
+# So many frames of resamples are held at once.
+_DRAWN = 2**20
 
 
 def tango(lost: np.ndarray, gained: np.ndarray, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,6 +100,26 @@ def mean_difference(
         level, counts = np.unique(np.round(values[group == g], 9), return_counts=True)
         low[g], high[g], p[g] = _bootstrap(level, counts, rng, resamples)
     return low, high, p
+
+
+def mean_interval(values: np.ndarray, seed: int, resamples: int = RESAMPLES) -> tuple[float, float, float]:
+    """Mean over frames and its 95 % percentile bootstrap interval; NaN bounds for fewer than two frames.
+
+    Where all N values are equal the interval is that of a share of which none of N was seen (`tango`).
+    """
+    values = np.asarray(values, np.float64)
+    frames = len(values)
+    if frames >= 2 and np.ptp(values) <= 1e-12:
+        low, high = tango(0, 0, frames)
+        return float(values[0]), float(values[0] + low), float(values[0] + high)
+    if frames < 2:
+        return float(values.mean()) if frames else float("nan"), float("nan"), float("nan")
+    rng, means, at_once = np.random.default_rng(seed), np.empty(resamples), max(1, _DRAWN // frames)
+    for begin in range(0, resamples, at_once):
+        some = means[begin : begin + at_once]
+        some[:] = values[rng.integers(0, frames, (len(some), frames))].mean(1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(values.mean()), float(low), float(high)
 
 
 def _bootstrap(

@@ -12,7 +12,8 @@ from scipy.stats import rankdata
 from torch import nn
 
 from amc_xai.explain.attribution.method import TaskOutput, seeded
-from amc_xai.explain.faithfulness import mean_interval, unit_scores, units
+from amc_xai.explain.faithfulness import unit_scores, units
+from amc_xai.explain.paired import mean_interval
 
 
 def spearman(a: torch.Tensor, b: torch.Tensor, allowed: torch.Tensor) -> np.ndarray:

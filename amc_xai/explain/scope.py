@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from amc_xai.explain.attribution.method import TaskOutput
-from amc_xai.explain.faithfulness import mean_interval
+from amc_xai.explain.paired import mean_interval
 from amc_xai.explain.streams import Streams
 from amc_xai.perturbation.masks import rank_pixels
 from amc_xai.perturbation.operators import Operator

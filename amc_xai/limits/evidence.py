@@ -3,6 +3,8 @@
 Phase, carrier, timing, pulse and noise are known; only the symbols aren't. Then the log-likelihood of a frame is a
 sum over its symbols, and the difference of two classes' terms is the evidence of each. A classifier that knows
 less has to infer noise and carrier from all symbols together: its evidence needn't lie where this one's does.
+Without the phase alone, which no receiver is told, it lies elsewhere: what tells BPSK from QPSK is then no longer
+how far along its axis a symbol lies. `phaseless_evidence` is that observer's.
 """
 
 import math
@@ -18,6 +20,8 @@ from amc_xai.signal.parameters import FrameParameters
 
 # Symbols nearer than this to an end of the frame have lost part of their pulse.
 EDGE_SYMBOLS = 2.0
+# Phases are first looked for this many a turn, then so many times closer around the best ones.
+PHASES, CLOSER, BEST = 512, 8, 128
 
 
 def received_symbols(iq: torch.Tensor, known: FrameParameters) -> tuple[torch.Tensor, torch.Tensor]:
@@ -73,6 +77,43 @@ def symbol_evidence(
         named, rival: B classes with a constellation each (`has_evidence`).
     """
     return _terms(symbols, late, es_n0, named) - _terms(symbols, late, es_n0, rival)
+
+
+def phaseless_evidence(
+    symbols: torch.Tensor,
+    late: torch.Tensor,
+    es_n0: torch.Tensor,
+    named: Sequence[str],
+    rival: Sequence[str],
+    known: torch.Tensor,
+) -> torch.Tensor:
+    """What each symbol adds to the log-likelihood ratio of an observer without the phase: float64 (B, K).
+
+    With the phase uniform, a class's likelihood is the mean over phases of the product of its symbols' terms. A
+    symbol's evidence is the ratio of both classes' with it less that without it; with the phase known this is
+    `symbol_evidence`. Arguments as there; ``known`` bool (B, K), the symbols that the observer gets, 0 elsewhere.
+    """
+    found = torch.zeros(symbols.shape, dtype=torch.float64)
+    for row, mine in enumerate(known):
+        received = symbols[row, mine], late[row, mine], es_n0[row]
+        found[row, mine] = _added(*received, named[row]) - _added(*received, rival[row])
+    return found
+
+
+def _added(symbols: torch.Tensor, late: torch.Tensor, es_n0: torch.Tensor, name: str) -> torch.Tensor:
+    """What each of K symbols adds to the log-likelihood of a class whose phase is uniform: float64 (K,)."""
+    phase, step = torch.arange(PHASES, dtype=torch.float64) * 2 * math.pi / PHASES, 2 * math.pi / PHASES
+    # No phase is told better than by symbols that are known; a step is half of that standard deviation at most.
+    finest = 0.5 / math.sqrt(max(2 * float(es_n0) * len(symbols), 1.0))
+    while True:
+        turn = torch.polar(torch.ones_like(phase), -phase)[:, None].to(symbols.dtype)
+        terms = _terms(symbols * turn, late * turn, es_n0.expand(len(phase)), [name] * len(phase))
+        total = terms.sum(1, keepdim=True)
+        if step <= finest:
+            return (total.logsumexp(0) - (total - terms).logsumexp(0)).to(torch.float64)
+        best = phase[total[:, 0].topk(BEST).indices]
+        step /= CLOSER
+        phase = (best[:, None] + step * (torch.arange(CLOSER) - (CLOSER - 1) / 2)).flatten()
 
 
 def has_evidence(name: str) -> bool:

@@ -12,8 +12,15 @@ from amc_xai.report.style import INK, MARKERS, MUTED, SERIES, decibels, new_figu
 
 Row = dict[str, Any]
 CONTROLS = ("uniform", "random")
+# What an observer as good reaches that isn't told the phase.
+PHASELESS = "phaseless"
 NEEDED = ("map", "modulation", "snr_low", "snr_high", "frames", "value", "low", "high")
-NAMES = {"own": "the network's own symbol scores", "uniform": "uniform map", "random": "random map"}
+NAMES = {
+    "own": "the network's own symbol scores",
+    "uniform": "uniform map",
+    "random": "random map",
+    "phaseless": "the observer without the phase",
+}
 
 
 def read_evidence(folder: Path) -> list[Row]:
@@ -51,6 +58,9 @@ def evidence_sentence(rows: list[Row]) -> str | None:
     at = f"At {decibels(band[0])} to {decibels(band[1])} dB" if band[0] < band[1] else f"At {decibels(band[0])} dB"
     bounds = f"{number(own['value'], 2)} ({number(own['low'], 2)} to {number(own['high'], 2)})"
     beside = " and ".join(f"a {row['map']} map {number(row['value'], 2)}" for row in controls)
+    if PHASELESS in whole:
+        reached = f"an observer as good that isn't told the phase {number(whole[PHASELESS]['value'], 2)}"
+        beside = f"{beside}, {reached}" if beside else reached
     beside = f"; {beside}" if beside else ""
     end = f"{beside} ({int(own['frames']):,} frames)."
     if own["low"] > max(best, 0.0):
@@ -87,8 +97,9 @@ def evidence_table(rows: list[Row]) -> str:
         "<p>Spearman's correlation over the symbols of a frame between each map, brought to symbols, and the "
         "log-likelihood ratio of each symbol between the modulation that the network names and its runner-up, as "
         "an observer has it that knows phase, carrier and noise. A network has to infer these from all symbols, "
-        f"so 1 is out of reach. Classes over {decibels(band[0])} to {decibels(band[1])} dB; brackets hold 95 % "
-        "intervals over frames.</p>"
+        "so 1 is out of reach: the observer without the phase, who knows all but that, shows by what each symbol "
+        f"adds to its own ratio how far even it gets. Classes over {decibels(band[0])} to {decibels(band[1])} dB; "
+        "brackets hold 95 % intervals over frames.</p>"
     )
     header = ["Modulation", "SNR (dB)", "Frames", *(name_of_map(name) for name in maps)]
     return note + table(header, body)
@@ -103,7 +114,9 @@ def evidence_figure(rows: list[Row], definition: str | None = None) -> Figure:
     coloured = 0
     for name in dict.fromkeys(row["map"] for row in rows):
         mine = sorted((row for row in rows if row["map"] == name), key=lambda row: row["snr_low"])
-        if name in CONTROLS:
+        if name == PHASELESS:
+            look = {"color": INK, "linestyle": "--", "marker": ""}
+        elif name in CONTROLS:
             look = {"color": MUTED, "linestyle": ":" if name == "random" else "--", "marker": ""}
         else:
             look = {"color": SERIES[coloured % len(SERIES)], "marker": MARKERS[coloured % len(MARKERS)]}

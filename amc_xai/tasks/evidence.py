@@ -10,7 +10,13 @@ from amc_xai.explain.evidence import BAND_DB, agreement_of_frames, evidence_rows
 from amc_xai.explain.precision import as_explained
 from amc_xai.explain.table_files import write_rows
 from amc_xai.limits import FrameModel
-from amc_xai.limits.evidence import has_evidence, received_symbols, symbol_evidence, whole_symbols
+from amc_xai.limits.evidence import (
+    has_evidence,
+    phaseless_evidence,
+    received_symbols,
+    symbol_evidence,
+    whole_symbols,
+)
 from amc_xai.perturbation import DoesNotApply, PerturbationPlan, View
 from amc_xai.perturbation.symbol_players import symbols_of
 from amc_xai.progress import progress
@@ -129,32 +135,36 @@ def agreement_of_batch(
     places, iq, pair = places[kept], iq[torch.from_numpy(kept).to(device)], pair[torch.from_numpy(kept).to(device)]
     named, rival = ([name for name, there in zip(names, kept, strict=True) if there] for names in (named, rival))
     view = view_of(bench, iq, places)
-    evidence, known = evidence_of(bench, view, places, named, rival)
+    evidence, known, phaseless = evidence_of(bench, view, places, named, rival)
     generator = torch.Generator().manual_seed(bench.parts.seed)
     maps = {"own": own_scores(classifier.network, view, classifier.representation, generator)}
     x = view.image
     for name, method in methods.items():
         maps[name] = on_symbols(contrast_input(method, classifier.network, x, pair, "modulation"), view)
     maps["uniform"] = on_symbols((x > 0).to(x.dtype) if x.ndim == 4 else torch.ones_like(x), view)
+    maps["phaseless"] = phaseless
     maps["random"] = torch.rand(view.symbols.value.shape, generator=generator)
     return kept, agreement_of_frames(maps, evidence, known)
 
 
 def evidence_of(
     bench: Workbench, view: View, places: np.ndarray, named: list[str], rival: list[str]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The evidence (B, K) of the symbols that the receiver found, and for which of them it is known."""
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The evidence (B, K) of the symbols that the receiver found, for which of them it is known, and what it is to
+    an observer that doesn't know the phase."""
     source = bench.source
     known, step = source.parameters_of(places), source.samples_per_symbol
     model = FrameModel.of(source.frame_length, step, source.channel.roll_off, source.snr_definition)
     snr = np.asarray(source.snrs)[source.snr_index[places]]
     ratio = torch.tensor([model.es_n0(float(value), named[0]) for value in snr])
-    all_of_frame = symbol_evidence(*received_symbols(view.iq, known), ratio, named, rival)
+    received = received_symbols(view.iq, known)
+    all_of_frame = symbol_evidence(*received, ratio, named, rival)
     symbols = symbols_of(view)
     k = torch.arange(symbols.value.shape[1])
     instant = symbols.first.cpu()[:, None] + k * symbols.step.cpu()[:, None]
     number = ((instant - known.timing.cpu()[:, None]) / step).round().long()
     inside = (number >= 0) & (number < all_of_frame.shape[1]) & symbols.known.cpu()
     number = number.clamp(0, all_of_frame.shape[1] - 1)
-    whole = whole_symbols(known, view.iq.shape[2]).gather(1, number)
-    return all_of_frame.gather(1, number), inside & whole
+    whole = whole_symbols(known, view.iq.shape[2])
+    phaseless = phaseless_evidence(*received, ratio, named, rival, whole)
+    return all_of_frame.gather(1, number), inside & whole.gather(1, number), phaseless.gather(1, number)

@@ -12,11 +12,11 @@ from amc_xai.explain.faithfulness import (
     control_scores,
     curves,
     infidelity,
-    mean_interval,
     sensitivity,
     unit_scores,
     units,
 )
+from amc_xai.explain.paired import mean_interval
 from amc_xai.model.network import Prediction
 
 

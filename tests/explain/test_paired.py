@@ -5,8 +5,7 @@ import pytest
 from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import binom, false_discovery_control
 
-from amc_xai.explain.faithfulness import mean_interval
-from amc_xai.explain.paired import difference, false_discovery, mean_difference, note, tango
+from amc_xai.explain.paired import difference, false_discovery, mean_difference, mean_interval, note, tango
 
 # Drops of 0, 1, 3 and 10 %, as shares of frames (lost, gained).
 DROPS = [(0.01, 0.01), (0.01, 0.0), (0.02, 0.01), (0.03, 0.0), (0.04, 0.01), (0.1, 0.0), (0.12, 0.02)]
@@ -107,3 +106,11 @@ def test_an_interval_wider_than_ten_points_is_called_wide():
 def test_a_mean_of_equal_values_has_a_width_too():
     mean, low, high = mean_interval(np.full(64, 0.25), 0)
     assert (mean, high - low) == pytest.approx((0.25, 2 * 3.84146 / 67.84146), abs=1e-6)
+
+
+def test_many_frames_are_drawn_in_parts_with_the_same_result(monkeypatch):
+    values = np.random.default_rng(0).normal(size=500)
+    drawn = np.random.default_rng(4).integers(0, 500, (2000, 500))
+    low, high = np.percentile(values[drawn].mean(1), [2.5, 97.5])
+    monkeypatch.setattr("amc_xai.explain.paired._DRAWN", 1300)
+    assert mean_interval(values, 4) == pytest.approx((values.mean(), low, high), abs=1e-12)

@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from amc_xai.data.synthetic import Synthetic
-from amc_xai.limits.evidence import received_symbols, symbol_evidence, whole_symbols
+from amc_xai.limits.evidence import (
+    _terms,
+    phaseless_evidence,
+    received_symbols,
+    symbol_evidence,
+    whole_symbols,
+)
 from amc_xai.limits.likelihood import log_likelihood
 from amc_xai.signal.constellations import constellation
 
@@ -74,3 +80,40 @@ def test_the_evidence_speaks_for_what_was_sent(source):
     outputs = received_symbols(source.read(noisy), known)
     found = symbol_evidence(*outputs, torch.full((len(noisy),), 10.0), named, rival)
     assert ((found * whole_symbols(known, 512)).sum(1) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("sent", "named", "rival"), [("QPSK", "QPSK", "8PSK"), ("16QAM", "16QAM", "8PSK"), ("OQPSK", "OQPSK", "QPSK")]
+)
+@pytest.mark.parametrize("es_n0_db", [0.0, 12.0, 25.0])
+def test_without_the_phase_it_is_the_mean_over_phases_with_a_symbol_and_without(sent, named, rival, es_n0_db):
+    generator, ratio = torch.Generator().manual_seed(3), 10 ** (es_n0_db / 10)
+    points = constellation("QPSK" if sent == "OQPSK" else sent)
+    symbols = points[torch.randint(0, len(points), (2, 30), generator=generator)].to(torch.complex64)
+    noise = torch.randn(2, 2, 2, 30, generator=generator) * math.sqrt(0.5 / ratio)
+    symbols, late = symbols + torch.complex(*noise[0]), symbols + torch.complex(*noise[1])
+    known, ratios = torch.ones(2, 30, dtype=torch.bool), torch.full((2,), ratio)
+    known[:, -2:] = False
+    found = phaseless_evidence(symbols, late, ratios, [named] * 2, [rival] * 2, known)
+    assert (found[:, -2:] == 0).all()
+
+    turns, expected = torch.arange(8000) * 2 * math.pi / 8000, 0
+    for sign, name in ((1, named), (-1, rival)):
+        turned = [part[0, :-2] * torch.polar(torch.ones(8000), turns)[:, None] for part in (symbols, late)]
+        terms = _terms(*turned, torch.full((8000,), ratio), [name] * 8000)
+        total = terms.sum(1, keepdim=True)
+        expected = expected + sign * (total.logsumexp(0) - (total - terms).logsumexp(0))
+    torch.testing.assert_close(found[0, :-2], expected, atol=2e-3, rtol=1e-4)
+
+
+def test_classes_that_differ_in_turn_alone_are_told_by_other_symbols_without_the_phase():
+    generator, ratio = torch.Generator().manual_seed(4), 10**1.5
+    symbols = (2.0 * torch.randint(0, 2, (1, 100), generator=generator) - 1).to(torch.complex64)
+    noise = torch.randn(2, 1, 100, generator=generator) * math.sqrt(0.5 / ratio)
+    symbols = symbols + torch.complex(*noise)
+    asked = (symbols, symbols, torch.full((1,), ratio), ["BPSK"], ["QPSK"])
+    genie = symbol_evidence(*asked)
+    without = phaseless_evidence(*asked, torch.ones(1, 100, dtype=torch.bool))
+    # Turned by 45 degrees, two of the four points are BPSK's: every symbol says that half of them were not sent.
+    assert float(without.mean()) == pytest.approx(math.log(2), abs=0.02) and float(without.std()) < 0.2
+    assert float(genie.mean()) > 5 and float(genie.std()) > 2

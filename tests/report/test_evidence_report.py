@@ -26,6 +26,8 @@ def test_the_sentence_needs_the_intervals_apart():
     assert "only faintly follows" in evidence_sentence([row("own", 0.1), row("random", 0.0, half=0.01)])
     assert "lead follows" in evidence_sentence([row("own", 0.7), row("random", 0.0)])
     assert "hardly follows" in evidence_sentence([row("own", 0.02), row("random", 0.0)])
+    reached = evidence_sentence([*ROWS, row("phaseless", 0.62)])
+    assert "a random map 0.00, an observer as good that isn't told the phase 0.62 (96 frames)" in reached
     assert evidence_sentence([]) is None and evidence_sentence([row("random", 0.0)]) is None
 
 

@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from amc_xai.explain.asking import margin, rivals_of
+from amc_xai.explain.evidence import agreement_of_frames
+from amc_xai.limits.evidence import symbol_evidence
 from amc_xai.report.attribution_files import read_table
 from amc_xai.report.evidence import NEEDED
 from amc_xai.report.worked import CHANGED, WORKED, read_archive
-from amc_xai.tasks.evidence import weigh_evidence
-from amc_xai.tasks.views import donors_of
+from amc_xai.tasks.evidence import evidence_of, weigh_evidence
+from amc_xai.tasks.views import donors_of, view_of
 from amc_xai.tasks.worked import DONORS, show_frames
 
 
@@ -73,13 +75,33 @@ def test_evidence_is_weighed_beside_maps_that_know_nothing(bench_of, tmp_path):
     weigh_evidence(bench, bench.split.test)
     rows = read_table(tmp_path / "evidence.csv", NEEDED)
     whole = {row["map"]: row for row in rows if row["modulation"] == "all" and row["snr_low"] != row["snr_high"]}
-    assert set(whole) == {"own", "smooth_grad", "uniform", "random"}
+    assert set(whole) == {"own", "smooth_grad", "uniform", "phaseless", "random"}
     # At 24 dB the evidence of BPSK against 8PSK is log 4 for every symbol: such frames have no order.
     assert 6 <= whole["own"]["frames"] < 24
     assert whole["random"]["low"] < 0.1 and whole["random"]["high"] > -0.1
     assert {row["modulation"] for row in rows} == {"all", "BPSK", "8PSK"}
     for row in rows:
         assert -1 <= row["low"] <= row["value"] <= row["high"] <= 1
+
+
+def test_what_is_the_likelihood_of_the_receivers_own_symbols_agrees_with_the_evidence(bench_of):
+    bench = bench_of("dataset.channel.carrier_offset_std=1e-4")
+    source = bench.source
+    places = np.flatnonzero((source.modulation_index == 0) & (source.snr_index == 1))[:24]  # BPSK at 24 dB
+    view = view_of(bench, source.read(places).contiguous(), places)
+    evidence, known, _ = evidence_of(bench, view, places, ["BPSK"] * 24, ["4ASK"] * 24)
+    # Found blindly: time and carrier by the receiver, the phase as the likeliest for BPSK.
+    ratio = torch.full((24,), 10**2.4)
+    value = view.symbols.value / (view.symbols.value.abs().square().mean(1, keepdim=True) / (1 + 10**-2.4)).sqrt()
+    turns = torch.arange(128) * torch.pi / 128
+    turned = [value * torch.polar(torch.tensor(1.0), turn) for turn in turns]
+    best = torch.stack([part.real.square().sum(1) for part in turned]).argmax(0)
+    symbols = torch.stack([turned[k][row] for row, k in enumerate(best.tolist())])
+    own = symbol_evidence(symbols, symbols, ratio, ["BPSK"] * 24, ["4ASK"] * 24)
+    found = agreement_of_frames({"own": own, "late": own.roll(1, 1)}, evidence, known)
+    # What is left is of the receiver: a phase that drifts a little, an instant a little off.
+    assert np.median(found["own"]) > 0.9 and (found["own"] > 0.5).mean() > 0.8
+    assert abs(found["late"].mean()) < 0.1
 
 
 def test_where_the_evidence_is_unknown_the_log_says_why(bench_of, tmp_path, caplog):
