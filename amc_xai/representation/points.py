@@ -7,7 +7,16 @@ from torch import nn
 
 from amc_xai.data.contracts import Facts
 from amc_xai.errors import UserError
+from amc_xai.representation.class_likelihood import (
+    MOST_REACH,
+    STAGGERED,
+    Outputs,
+    check_classes,
+    log_posterior,
+    scaled,
+)
 from amc_xai.representation.constellation import normalise_power
+from amc_xai.representation.point_groups import DEFAULT_GROUPS, GROUPS, NOISE, RECOVERY, names
 from amc_xai.representation.synchronisation import (
     PULSES,
     Powers,
@@ -25,27 +34,9 @@ from amc_xai.representation.synchronisation import (
     symbol_counts,
     synchronise,
 )
+from amc_xai.representation.synchronisation.carrier import squared
 from amc_xai.representation.synchronisation.spectrum import LEAST_SAMPLES_PER_SYMBOL, Spectrum
 
-# Order and weight of the power that each of these takes the carrier out by.
-RECOVERY = {
-    "recovered_2": (2, 2),
-    "recovered": (4, 4),
-    "recovered_outer": (4, 12),
-    "recovered_8": (8, 4),
-    "recovered_16": (16, 4),
-    "recovered_12": (12, 2),
-    "recovered_cross": (12, 8),
-    "recovered_20": (20, 2),
-    "recovered_32": (32, 4),
-    "recovered_48": (48, 8),
-}
-NOISE = ("noise", "noise_inside", "noise_difference")
-GROUPS = (*RECOVERY, "staggered", "differential", "amplitude", *NOISE, "dc", "receiver", "valid")
-DEFAULT_GROUPS = (
-    *("recovered_2", "recovered", "recovered_outer", "recovered_8", "recovered_16"),
-    *("staggered", "differential", "amplitude", *NOISE, "dc"),
-)
 # The signal's power is estimated as what the noise leaves; of symbols that hold noise alone, this share counts.
 LEAST_SIGNAL = 0.05
 # Es/N0 of 15 dB becomes 0 and 10 dB more are 1; above 90 dB nothing more is told.
@@ -81,12 +72,14 @@ class Points(nn.Module):
       not look like a clean one.
     - ``dc``: its power over the signal's, (dB + 20) / 10: receivers have some, and unipolar ASK and AM much.
     - ``receiver``: strength of the timing line, whether the pulse is no root-raised cosine, and how sure that is.
+    - ``likelihood``: a channel for each of ``classes``: log p / 10 + 1, no less than -1, of its probability p by
+      the symbols, in the noise read outside the band, averaged over the carrier; 0 where that can't be read.
     - ``valid``: 1 at symbols of the frame.
 
-    The noise, DC and receiver channels are the same at each symbol. Symbols are scaled to unit power of the
-    signal, without the noise where it can be told (``noise`` is among the groups), so that the ideal points stand
-    still as the noise grows. Where frames hold different numbers of symbols, shorter ones end in points of zeros
-    in all channels, which ``backbone=point_set`` leaves out.
+    The noise, DC, receiver and likelihood channels are the same at each symbol. Symbols are scaled to unit power
+    of the signal, without the noise where it can be told (``noise`` is among the groups), so that the ideal points
+    stand still as the noise grows. Where frames hold different numbers of symbols, shorter ones end in points of
+    zeros in all channels, which ``backbone=point_set`` leaves out.
 
     Args:
         facts: of the frames: samples a symbol, 2 or more; estimated frame by frame where not known.
@@ -99,9 +92,11 @@ class Points(nn.Module):
         equaliser: ``none``, or ``cma``: a blind one for multipath, made for constellations of one amplitude.
         symbol_rate: ``given``, or ``refined``: looked for in each frame up to 0.6 % around what is stated.
         most_symbols: that come out of a frame, its first; None = all. All of them are synchronised.
+        classes: of the group ``likelihood``: names with a constellation, or ``digital``, the 17.
 
     Raises:
-        UserError: for less than 2 samples a symbol, an unknown group, pulse or dc, too far a reach, or no symbol.
+        UserError: for less than 2 samples a symbol, an unknown group, class, pulse or dc, too far a reach, or no
+            symbol.
     """
 
     version = 3
@@ -117,6 +112,7 @@ class Points(nn.Module):
         equaliser: str = "none",
         symbol_rate: str = "given",
         most_symbols: int | None = None,
+        classes: str | Sequence[str] = "digital",
     ):
         super().__init__()
         unknown = [g for g in groups if g not in GROUPS]
@@ -128,7 +124,13 @@ class Points(nn.Module):
         if most_symbols is not None and most_symbols < 1:
             raise UserError(f"representation.most_symbols must be 1 or more, or null for all, not {most_symbols}")
         self.groups, self.most_symbols = tuple(groups), most_symbols
-        self.channels = tuple(name for group in self.groups for name in _names(group))
+        self.classes = check_classes(classes)
+        if "likelihood" in groups and carrier_reach > MOST_REACH:
+            raise UserError(
+                "representation.groups: likelihood looks at carrier offsets one by one, up to "
+                f"carrier_reach={MOST_REACH:g} cycles a symbol, not {carrier_reach:g}; leave it out"
+            )
+        self.channels = tuple(name for group in self.groups for name in names(group, self.classes))
 
     def output_shape(self, frame_length: int) -> tuple[int, int]:
         """(C, K) of the sequences of frames of ``frame_length`` samples; the largest K where it differs."""
@@ -155,7 +157,7 @@ class Points(nn.Module):
 
     def _points(self, found: Synchronised) -> torch.Tensor:
         count = found.symbols.shape[-1] if found.valid is None else found.valid.sum(1, keepdim=True)
-        signal = power = _power(found.symbols).sum(-1, keepdim=True) / count
+        signal = power = squared(found.symbols).sum(-1, keepdim=True) / count
         if "noise" in self.groups:
             signal = torch.maximum(power - found.symbol_noise, LEAST_SIGNAL * power)
         scale = torch.where(signal > 0, signal, 1).rsqrt()
@@ -180,7 +182,7 @@ class Points(nn.Module):
             symbols = carrier.removed(z)
             return [symbols.real, symbols.imag, carrier.strength]
         if group == "staggered":
-            filtered = self._staggered(found)
+            filtered, _ = self._staggered(found)
             first, carrier = staggered_carrier(filtered, self.receiver.fine_reach(2))
             symbols = carrier.removed(filtered.at(first) * scale)[:, found.inner]
             late = carrier.removed(filtered.at(first + 0.5) * scale, delay=0.5)[:, found.inner]
@@ -196,14 +198,25 @@ class Points(nn.Module):
             return [powers.magnitude]
         return [torch.ones_like(z.real)]
 
-    def _staggered(self, found: Synchronised) -> Spectrum:
-        """The frame after the receive filter of OQPSK, from its first sample on."""
+    def _staggered(self, found: Synchronised) -> tuple[Spectrum, torch.Tensor]:
+        """The frame after the receive filter of OQPSK, from its first sample on, and the noise (B, 1)."""
         pulses = self.receiver.pulses
         bins = found.frame.bins
         periods = found.frame.periods
         frequency = torch.arange(1 - periods, periods, device=bins.device) / periods
         shape = pulse_spectrum(pulses[0] if len(pulses) == 1 else STAGGERED_PULSE, frequency)
-        return Spectrum(bins * shape, periods)
+        return Spectrum(bins * shape, periods), found.bin_noise * shape.square().sum()
+
+    def _likelihood(self, found: Synchronised) -> list[torch.Tensor]:
+        """The channels of ``likelihood``, (B, 1) each."""
+        ways = []
+        if STAGGERED in self.classes:
+            filtered, noise = self._staggered(found)
+            first, _ = staggered_carrier(filtered, self.receiver.fine_reach(2))
+            ways = [Outputs(filtered.at(first + late)[:, found.inner], noise) for late in (0, 0.5)]
+        plain = Outputs(found.symbols, found.symbol_noise)
+        log = log_posterior(self.classes, plain, ways, self.receiver.carrier_reach, found.valid)
+        return list(torch.where(found.outside.told, scaled(log), 0).split(1, 1))
 
     def _told(self, found: Synchronised, z: torch.Tensor, powers: Powers, signal: torch.Tensor) -> dict[str, list]:
         """The channels of groups that are the same at each symbol, (B, 1)."""
@@ -219,8 +232,10 @@ class Points(nn.Module):
                 told["noise_inside"] = [_scaled(inside.es_n0_db, inside.told), inside.told.float()]
                 difference = (outside.clamp(max=45) - inside.es_n0_db) / SPAN_DB
                 told["noise_difference"] = [torch.where(is_told & inside.told, difference, 0)]
+        if "likelihood" in self.groups:
+            told["likelihood"] = self._likelihood(found)
         if "dc" in self.groups:
-            level = 10 * torch.log10(_power(found.dc) / signal.clamp(min=1e-20) + 1e-9)
+            level = 10 * torch.log10(squared(found.dc) / signal.clamp(min=1e-20) + 1e-9)
             told["dc"] = [(level.clamp(min=LEAST_DC_DB) - MIDDLE_DC_DB) / SPAN_DB]
         if "receiver" in self.groups:
             roots = torch.tensor([p.startswith("rrc") for p in self.receiver.pulses], device=signal.device)
@@ -231,19 +246,3 @@ class Points(nn.Module):
 
 def _scaled(es_n0_db: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
     return torch.where(told, ((es_n0_db - MIDDLE_DB) / SPAN_DB).clamp(max=HIGHEST), 0)
-
-
-def _power(z: torch.Tensor) -> torch.Tensor:
-    return z.real.square() + z.imag.square()
-
-
-def _names(group: str) -> tuple[str, ...]:
-    if group in RECOVERY:
-        return f"{group} I", f"{group} Q", f"{group} line"
-    return {
-        "staggered": ("staggered I", "staggered Q", "staggered late I", "staggered late Q", "staggered line"),
-        "differential": ("differential I", "differential Q"),
-        "noise": ("noise", "noise told", "noise unevenness"),
-        "noise_inside": ("noise_inside", "noise_inside told"),
-        "receiver": ("receiver line", "receiver other pulse", "receiver sure"),
-    }.get(group, (group,))

@@ -49,7 +49,7 @@ def test_all_groups_give_their_channels_over_the_symbols():
     assert Points(FACTS, ["amplitude"]).output_shape(64) == (1, 6)
     every = Points(FACTS, GROUPS)
     found = channels(every, frames("QPSK", 2))
-    assert len(found) == len(every.channels) == 49
+    assert len(found) == len(every.channels) == 66
     for name, values in channels(points, frames("QPSK", 2)).items():
         assert torch.equal(values, found[name])
     assert set(DEFAULT_GROUPS) < set(GROUPS) and (found["valid"] == 1).all()
@@ -175,7 +175,7 @@ def test_frames_of_different_symbol_rates_come_out_as_alone():
     iq = frames("16QAM", 6)
     rates = torch.tensor([8.0, 2.0, 16.0, 3.7, 5.33, 8.0])
     together = points(iq, rates)
-    assert together.shape == (6, 49, 510)
+    assert together.shape == (6, 66, 510)
     valid = dict(zip(points.channels, together.unbind(1), strict=True))["valid"]
     for k, rate in enumerate(rates.tolist()):
         count = int(1024 // rate) - 2

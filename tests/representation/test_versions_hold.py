@@ -35,7 +35,8 @@ MADE = {
     "Windows": lambda: Windows(FACTS, 3, 16),
     "Multiscale": lambda: Multiscale(FACTS, [0, 1.5], 16),
     "Augmented": lambda: Augmented(FACTS, 16, CHANNELS, smoothing=1.0),
-    "Points": lambda: Points(FACTS, GROUPS),
+    "Points": lambda: Points(FACTS, [group for group in GROUPS if group != "likelihood"]),
+    "Points, likelihood": lambda: Points(FACTS, ["likelihood"]),
     "Points, one pulse": lambda: Points(FACTS, pulses=["radioml2018"]),
     "Cumulants": lambda: Cumulants((2, 256), samples_per_symbol=8.0),
 }
@@ -48,6 +49,7 @@ GIVEN = {
     "Multiscale": (1, [0.23016, 0.34461, -0.00095907, -0.031453]),
     "Augmented": (3, [0.095709, 0.055281, -0.0014378, 0.020207]),
     "Points": (3, [0.32179, 0.62347, 0.013698, -0.0058883]),
+    "Points, likelihood": (3, [-0.87957, 0.99469, 0.0079390, 0.15907]),
     "Points, one pulse": (3, [0.28746, 0.59757, 0.014682, -0.10441]),
     "Cumulants": (2, [0.99261, 1.1957, -0.27467, 0.98711]),
 }
