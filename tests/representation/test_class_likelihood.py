@@ -4,13 +4,13 @@ import math
 
 import pytest
 import torch
-from tests.representation.received import frames
 
 from amc_xai.data import Facts
 from amc_xai.errors import UserError
 from amc_xai.representation import Points
 from amc_xai.representation.class_likelihood import LEVELS, RADII, _series
 from amc_xai.signal.constellations import constellation
+from tests.representation.received import frames
 
 FACTS = Facts(512, 8.0)
 CLASSES = ["BPSK", "4ASK", "unipolar 4ASK", "QPSK", "8PSK", "16APSK", "16QAM", "OQPSK"]
@@ -85,10 +85,14 @@ def test_series_is_the_log_density():
 
 
 def test_what_has_no_likelihood_is_refused():
-    with pytest.raises(UserError, match=r"^representation.classes: 'FM' has no constellation; choose from OOK, .*"):
+    with pytest.raises(
+        UserError, match=r"^representation.classes: 'FM' has no constellation; choose from OOK, .*"
+    ):
         Points(FACTS, ["likelihood"], classes=["FM", "QPSK"])
     with pytest.raises(UserError, match=r"^representation.classes: name two classes or more, each once"):
         Points(FACTS, ["likelihood"], classes=["QPSK", "QPSK"])
-    with pytest.raises(UserError, match=r"^representation.groups: likelihood looks .* carrier_reach=0.03125 .*0.4"):
+    with pytest.raises(
+        UserError, match=r"^representation.groups: likelihood looks .* carrier_reach=0.03125 .*0.4"
+    ):
         Points(FACTS, ["likelihood"], carrier_reach=0.4)
     assert len(Points(FACTS, ["likelihood"]).channels) == 17
