@@ -34,7 +34,7 @@ NEEDS = {
     **{f"backbone/{name}": ["representation=iq"] for name in SEQUENCES},
     **{f"backbone/{name}": ["representation=points"] for name in ("point_set", "point_set_large")},
     **{f"representation/{name}": ["backbone=harper"] for name in ("iq", "amplitude_phase")},
-    "representation/points": ["backbone=point_set"],
+    **{f"representation/{name}": ["backbone=point_set"] for name in ("points", "points_likelihood")},
     # Experiments on sequences: said again, for the tiny size has a small image network of its own.
     **{
         f"experiment/{name}": ["representation=points", "backbone=point_set"]

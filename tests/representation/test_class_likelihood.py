@@ -85,14 +85,10 @@ def test_series_is_the_log_density():
 
 
 def test_what_has_no_likelihood_is_refused():
-    with pytest.raises(
-        UserError, match=r"^representation.classes: 'FM' has no constellation; choose from OOK, .*"
-    ):
+    with pytest.raises(UserError, match=r"^representation.classes: 'FM' has no constellation; choose from OOK"):
         Points(FACTS, ["likelihood"], classes=["FM", "QPSK"])
     with pytest.raises(UserError, match=r"^representation.classes: name two classes or more, each once"):
         Points(FACTS, ["likelihood"], classes=["QPSK", "QPSK"])
-    with pytest.raises(
-        UserError, match=r"^representation.groups: likelihood looks .* carrier_reach=0.03125 .*0.4"
-    ):
+    with pytest.raises(UserError, match=r"^representation.groups: likelihood looks .* carrier_reach=0.03125 "):
         Points(FACTS, ["likelihood"], carrier_reach=0.4)
     assert len(Points(FACTS, ["likelihood"]).channels) == 17
