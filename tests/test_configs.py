@@ -32,7 +32,10 @@ NEEDS = {
         "dataset.samples_per_symbol=8",
     ],
     **{f"backbone/{name}": ["representation=iq"] for name in SEQUENCES},
-    **{f"backbone/{name}": ["representation=points"] for name in ("point_set", "point_set_large")},
+    **{
+        f"backbone/{name}": ["representation=points"]
+        for name in ("point_set", "point_set_narrow", "point_set_large")
+    },
     **{f"representation/{name}": ["backbone=harper"] for name in ("iq", "amplitude_phase")},
     **{f"representation/{name}": ["backbone=point_set"] for name in ("points", "points_likelihood")},
     # Experiments on sequences: said again, for the tiny size has a small image network of its own.
