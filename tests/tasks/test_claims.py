@@ -53,11 +53,11 @@ def test_every_run_of_a_recipe_is_tested_on_the_same_five_thousand_frames(tmp_pa
 
 
 def test_trainings_masks_and_verdicts_follow_each_other_by_commands(cli, tmp_path):
-    # Full precision: in bfloat16 on a CPU torch's gradient of a 3 x 3 convolution over one pixel, which only pictures
-    # as small as these come to, reads memory that nobody wrote, and isn't finite now and then.
+    # Full precision: in bfloat16 on a CPU torch's gradient of a 3 x 3 convolution over one pixel, which only such
+    # small pictures come to, reads memory that nobody wrote, and isn't finite now and then.
     small = tiny(
-        "experiment=claims", "trainer.precision=fp32", "dataset.frames_per_cell=16", "dataset.frames_per_epoch=16", "seed=0,1",
-        "split.ratios=[0.25,0.25,0.5]", "loss=uncertainty,snr_only", "representation.image_size=16",
+        "experiment=claims", "trainer.precision=fp32", "dataset.frames_per_cell=16", "dataset.frames_per_epoch=16",
+        "seed=0,1", "split.ratios=[0.25,0.25,0.5]", "loss=uncertainty,snr_only", "representation.image_size=16",
     )  # fmt: skip
     done = cli("-m", *small, folder=tmp_path / "trained")
     assert done.code == 0, done.out + done.err
