@@ -19,6 +19,8 @@ from amc_xai.parts import make_parts, trusted_targets
 from amc_xai.search import plugin
 
 log = logging.getLogger("amc_xai")
+# Under `uv run` Ray's workers would get a copy of the working folder, with a database of the study of its own.
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 config.register()
 plugin.register()
 
