@@ -15,7 +15,7 @@ from amc_xai.limits.reachable import ReachableRow, find_reachable
 from amc_xai.signal.constellations import constellation
 
 log = logging.getLogger(__name__)
-VERSION = 4  # of the calculation: raise it whenever the same settings would give other numbers
+VERSION = 5  # of the calculation: raise it whenever the same settings would give other numbers
 
 
 def cache_folder() -> Path:

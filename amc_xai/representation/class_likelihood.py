@@ -31,7 +31,7 @@ REACH_DEVIATIONS = 3.75  # standard deviations of the carrier offset in its reac
 FLOOR_DB = 22.0  # noise is taken as no less than this below the signal
 LEAST_SIGNAL = 0.05  # of the power, as `Points` has it
 LEAST_LOG = -20.0  # nats behind all classes together, below which nothing more is told
-ROWS = 16  # frames at a time on a CPU: what its caches hold
+ROWS, GPU_ROWS = 16, 1024  # frames at a time: on a CPU, what its caches hold; a GPU has memory for more
 
 
 class Outputs(NamedTuple):
@@ -95,7 +95,7 @@ def log_posterior(
     line = (torch.cat([early, late * -1j], 1), torch.cat([position, position + 0.5]), torch.cat([known, known], 1))
     own = (plain.symbols * signal.rsqrt(), position, known)
     found = plain.symbols.real.new_zeros(len(level), len(classes))
-    rows = ROWS if device.type == "cpu" else max(1, len(level))
+    rows = ROWS if device.type == "cpu" else GPU_ROWS
     for tables in _tables(classes, device):
         z, place, weight = line if classes[tables.classes[0]] == STAGGERED else own
         turns = 2 * math.pi * offsets[:, None] * place

@@ -169,7 +169,7 @@ def train_epoch(
     def augmented(batch: Batch, step: int) -> Batch:
         return augment(batch, epoch, step)
 
-    with closing(prepared(batches, augmented, session.represent, state.step, options.ahead)) as pairs:
+    with closing(prepared(batches, augmented, session.represent, state.step, session.ahead)) as pairs:
         for batch, x in progress(pairs, text, done, options.epochs * steps):
             target = Target(batch.modulation, batch.snr, batch.posterior)
             prediction, terms = answer(x, target)
@@ -208,7 +208,7 @@ def validate(
         same_buffers(session.average.network, accelerator)
     answer = Answer(session.evaluated, session.loss, accelerator).eval()
     sums, weights = Sums(), None
-    unchanged = prepared(batches, lambda batch, step: batch, session.represent, ahead=session.options.ahead)
+    unchanged = prepared(batches, lambda batch, step: batch, session.represent, ahead=session.ahead)
     with closing(unchanged) as pairs:
         for batch, x in progress(pairs, "validation", 0, len(batches)):
             target = Target(batch.modulation, batch.snr)

@@ -26,7 +26,7 @@ def prepared(
     """Each batch after ``augment(batch, step)``, and what the network sees of it; steps count from ``first``.
 
     A representation takes each frame by itself, so that how many it gets at once is a matter of time alone. On a
-    CUDA device several batches of one length are drawn together. With ``ahead``, on a CPU of two cores or more, a
+    CUDA device several batches of one length are drawn together. With ``ahead``, for a CPU of two cores or more, a
     thread with half of them draws the next batches while the caller's own half computes on the present one.
     """
     augmented = (augment(batch, step) for step, batch in enumerate(batches, first))

@@ -79,6 +79,11 @@ class Session:
         """The network that is validated and makes ``best.pt``."""
         return self.classifier.network if self.average is None else self.average.network
 
+    @property
+    def ahead(self) -> bool:
+        """Whether a thread draws the next batches: a GPU draws many at once instead."""
+        return self.options.ahead and self.accelerator.device.type == "cpu"
+
     def represent(self, iq: Tensor, samples_per_symbol: Tensor | None = None) -> Tensor | tuple:
         """What the network sees of a batch: drawn in full precision, here and wherever it is asked later."""
         x = self.classifier.represent(iq, samples_per_symbol)

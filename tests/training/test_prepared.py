@@ -1,12 +1,15 @@
 """Batches drawn in line, in groups and by a thread are the same batches."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from amc_xai.data import Batch
+from amc_xai.training import TrainerOptions
 from amc_xai.training.prepared import drawn, in_thread, prepared
+from amc_xai.training.session import Session
 
 
 def batches(count=5, size=3, rates=False):
@@ -115,3 +118,11 @@ def test_a_training_that_draws_ahead_learns_the_same(run, two_threads):
     for first, second in zip(*rows, strict=True):
         for name in ("train_loss", "validation_loss"):
             assert first[name] == pytest.approx(second[name], rel=1e-4)
+
+
+def test_a_gpu_is_never_drawn_for_by_a_thread():
+    # A thread would start on the first GPU, whichever one training is on, and draw batch by batch.
+    options, optimizer = TrainerOptions(1, 1, ahead=True), SimpleNamespace(param_groups=[])
+    for device, ahead in (("cuda:1", False), ("mps", False), ("cpu", True)):
+        where = SimpleNamespace(device=torch.device(device))
+        assert Session(None, None, optimizer, None, options, where, None, {}).ahead is ahead
