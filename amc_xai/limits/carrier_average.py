@@ -28,8 +28,8 @@ FAINTEST = 1e-4  # a harmonic of a symbol's log-density, in nats, below which it
 # Distance of two phases, and of two offsets by the turn that they make from a frame's middle to its end, in
 # standard deviations of what the frame tells: a sum over a Gaussian is then right within 1 %.
 SPACING = 1.75
-# In one pass; where more are needed, a coarse pass over fewer finds the region for a fine one. With half as many the
-# noise that the coarse one takes for granted blurs 128QAM so much that it finds another region at 26 dB and above.
+# In one pass; where more are needed, a coarse pass over fewer finds the region for a fine one. With half as many,
+# the noise that the coarse one takes for granted blurs 128QAM so much that it finds another region from 26 dB up.
 MOST_OFFSETS, COARSE_OFFSETS = 320, 128
 CELLS = 1 << 19  # values of (frame, offset, phase) held at a time
 

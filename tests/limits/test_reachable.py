@@ -126,7 +126,7 @@ def test_at_the_highest_labels_nothing_is_lost_to_rounding():
 
 
 def test_a_dense_cross_is_found_in_next_to_no_noise():
-    # The coarse pass over offsets takes more noise for granted than there is, and may not blur the points too much.
+    # The coarse pass over offsets takes more noise for granted than there is: it may not blur the points too much.
     frames = frames_of("128QAM", 30.0, symbols=128, count=12)
     names = ["128QAM", "256QAM"]
     found = carrier_free_log_likelihood(frames, names, [1000.0], 1024, PRIOR)[:, :, 0]
