@@ -40,7 +40,7 @@ class TrainerConfig:
     workers: int = MISSING
     ema: float | None = MISSING
     compile: bool = MISSING
-    channels_last: bool = MISSING
+    channels_last: bool | str = MISSING
     save_every: float | None = MISSING
     ahead: bool = MISSING
 

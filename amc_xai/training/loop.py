@@ -32,7 +32,7 @@ from amc_xai.training.parallel import (
 from amc_xai.training.prepared import prepared
 from amc_xai.training.schedule import Schedule
 from amc_xai.training.session import Session, State, TrainerOptions
-from amc_xai.training.speed import compile_in_place, undo_compile
+from amc_xai.training.speed import channels_last, compile_in_place, undo_compile
 from amc_xai.training.step import Answer, descend, loss_scale
 from amc_xai.training.sums import Sums
 
@@ -82,7 +82,7 @@ def train(
             "use trainer.compile=false or another loss"
         )
     network = classifier.to(accelerator.device).network
-    if options.channels_last:
+    if channels_last(options.channels_last, accelerator.device):
         network.to(memory_format=torch.channels_last)
     average = MovingAverage(network, options.ema) if options.ema is not None else None
     compiled = options.compile and compile_in_place(network, accelerator.device)

@@ -17,7 +17,7 @@ from amc_xai.training.ema import MovingAverage
 from amc_xai.training.optimizers import put_back, settings_of
 from amc_xai.training.parallel import of_first_process
 from amc_xai.training.schedule import Schedule
-from amc_xai.training.speed import in_channels_last
+from amc_xai.training.speed import channels_last, in_channels_last
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class TrainerOptions:
     workers: int = 0
     ema: float | None = None
     compile: bool = False
-    channels_last: bool = False
+    channels_last: bool | str = "auto"
     save_every: float | None = None
     ahead: bool = False
 
@@ -87,7 +87,7 @@ class Session:
     def represent(self, iq: Tensor, samples_per_symbol: Tensor | None = None) -> Tensor | tuple:
         """What the network sees of a batch: drawn in full precision, here and wherever it is asked later."""
         x = self.classifier.represent(iq, samples_per_symbol)
-        return in_channels_last(x) if self.options.channels_last else x
+        return in_channels_last(x) if channels_last(self.options.channels_last, self.accelerator.device) else x
 
     def save_best(self) -> None:
         """``best.pt``: what evaluation needs."""

@@ -5,6 +5,8 @@ import logging
 import torch
 from torch import nn
 
+from amc_xai.errors import UserError
+
 log = logging.getLogger(__name__)
 
 
@@ -36,6 +38,20 @@ def undo_compile(network: nn.Module) -> None:
 
 def _probe(x: torch.Tensor) -> torch.Tensor:
     return torch.sin(x) + 1
+
+
+def channels_last(asked: bool | str, device: torch.device) -> bool:
+    """Whether images are laid out channels last on ``device``, for a value of ``trainer.channels_last``.
+
+    Raises:
+        UserError: for a value that isn't one.
+    """
+    if asked == "auto":
+        # Convolutions of CPUs and of cards with tensor cores work so; on Macs nobody has measured it.
+        return device.type != "mps"
+    if isinstance(asked, bool):
+        return asked
+    raise UserError(f"trainer.channels_last must be auto, true or false, not {asked!r}")
 
 
 def in_channels_last(x: torch.Tensor | tuple) -> torch.Tensor | tuple:

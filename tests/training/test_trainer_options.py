@@ -23,7 +23,7 @@ from amc_xai.training import (
     train,
 )
 from amc_xai.training.ema import MovingAverage
-from amc_xai.training.speed import compile_in_place, undo_compile
+from amc_xai.training.speed import channels_last, compile_in_place, undo_compile
 
 FACTS = Facts(512, 8.0)
 
@@ -170,13 +170,21 @@ def test_curriculum_is_in_the_history(run):
 
 
 def test_channels_last_changes_the_layout_alone(run):
-    plain, last = run(), run(channels_last=True)
+    plain, last = run(channels_last=False), run(channels_last=True)
     for before, after in zip(measured(plain[0]), measured(last[0]), strict=True):
         assert after == pytest.approx(before, rel=1e-4)
     kernel = last[3].network.backbone.layers[3].weight
     assert kernel.is_contiguous(memory_format=torch.channels_last) and not kernel.is_contiguous()
     for name, tensor in plain[1]["network"].items():
         torch.testing.assert_close(last[1]["network"][name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_channels_last_is_chosen_where_it_is_known_to_be_faster():
+    chosen = {device: channels_last("auto", torch.device(device)) for device in ("cpu", "cuda", "mps")}
+    assert chosen == {"cpu": True, "cuda": True, "mps": False}
+    assert channels_last(True, torch.device("mps")) and not channels_last(False, torch.device("cpu"))
+    with pytest.raises(UserError, match="trainer.channels_last must be auto, true or false, not 'last'"):
+        channels_last("last", torch.device("cpu"))
 
 
 @pytest.fixture
