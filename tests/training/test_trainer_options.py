@@ -183,7 +183,7 @@ def test_channels_last_is_chosen_where_it_is_known_to_be_faster():
     chosen = {device: channels_last("auto", torch.device(device)) for device in ("cpu", "cuda", "mps")}
     assert chosen == {"cpu": True, "cuda": True, "mps": False}
     assert channels_last(True, torch.device("mps")) and not channels_last(False, torch.device("cpu"))
-    with pytest.raises(UserError, match="trainer.channels_last must be auto, true or false, not 'last'"):
+    with pytest.raises(UserError, match=r"trainer.channels_last must be auto, true or false, not 'last'"):
         channels_last("last", torch.device("cpu"))
 
 
