@@ -45,6 +45,7 @@ NEEDS = {
             "limit_272_cpu",
             "posterior_targets",
             "twin_272_cpu",
+            "twin_442_cpu",
             "wild_cpu",
             "radioml_272",
             "radioml_442",

@@ -4,19 +4,29 @@ Five selectors at five fractions take 26 forward passes; the run should take at 
 passes the network again: `random` once a fraction, since masks of equal counts share it (31 passes in all),
 `random_matched` once a mask (51). So each run is also held against the passes that it really made.
 ``AMC_XAI_BENCH_FRAMES`` sets the number of frames (10,000).
+
+The last benchmark is `task=explain` as it comes (1,000 frames, 4 channels, 64 px, on a CPU): its passes a frame
+(at most 150), its time over what they take alone (at most 1.25), and in all (at most 4 minutes on two cores).
 """
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from torch.nn.modules.module import register_module_forward_pre_hook
 
+from amc_xai.__main__ import config_folder
 from amc_xai.data import Facts
 from amc_xai.explain import perturbation_scores
 from amc_xai.model import MultiTaskNetwork, TaskSpecificExtractor, TimmBackbone, linear
+from amc_xai.parts import make_parts
 from amc_xai.perturbation import Annulus, Bottom, Random, Sector, Top, View, Zero
 from amc_xai.representation import Constellation
+from amc_xai.tasks import explain
 
 FACTS = Facts(512, 8.0)
 
@@ -86,4 +96,36 @@ def test_cost_over_the_forward_passes(benchmark, device, size, control):
         print(
             f"\n{device}, {size} px, control {control}: {ratio:.2f} x 26 forward passes, "
             f"{ratio * 26 / made:.2f} x the {made:.0f} that it made ({FRAMES} frames)"
+        )
+
+
+def test_cost_of_an_explanation_as_it_comes(benchmark, tmp_path):
+    train = ["dataset.frames_per_cell=40", "trainer.epochs=1", "task.explain_after=false", "limits=none"]
+    command = [sys.executable, "-m", "amc_xai", *train, "device=cpu", f"hydra.run.dir={tmp_path / 'trained'}"]
+    subprocess.run(command, check=True, capture_output=True)
+    given = ["task=explain", "device=cpu", f"checkpoint={tmp_path / 'trained' / 'checkpoints' / 'best.pt'}"]
+    given += ["dataset.frames_per_cell=300", "split.ratios=[0.8,0.1,0.1]"]  # 1,080 to be tested, 1,000 explained
+    with initialize_config_dir(config_folder(), job_name="amc_xai"):
+        parts = make_parts(compose("config", given), tmp_path, [])
+    seen, networks = [], []
+
+    def count(module, inputs) -> None:
+        if isinstance(module, MultiTaskNetwork):
+            seen.append(len(inputs[0]))
+            networks.append(module)
+
+    handle = register_module_forward_pre_hook(count)
+    benchmark.pedantic(lambda: explain.run(parts), rounds=1)
+    handle.remove()
+    image = torch.rand(BATCH, 4, 64, 64)
+    begin = time.perf_counter()
+    with torch.inference_mode():
+        for _ in range(40):
+            networks[-1](image)
+    one = (time.perf_counter() - begin) / 40 / BATCH
+    if benchmark.stats:
+        seconds, passes = benchmark.stats["mean"], sum(seen)
+        print(
+            f"\ntask=explain as it comes: {passes / 1000:.0f} passes a frame (of 1,000), {seconds:.0f} s in all, "
+            f"{seconds / (passes * one):.2f} x its passes alone"
         )

@@ -19,6 +19,7 @@ TAUGHT = (
     "pictures_272_cpu",
     "twin_272_cpu",
     "twin_272_pictures_cpu",
+    "twin_442_cpu",
     "posterior_targets",
 )
 RECIPES = ("limit_272", "limit_272_cpu", "pictures_272_cpu", "paper_272_cpu", "networks_272_cpu")
@@ -38,6 +39,17 @@ def test_recipe_tests_on_twenty_thousand_frames(tmp_path, name):
     assert len(split.validation) == 272 * 4
     cell = source.modulation_index[split.test] * 16 + source.snr_index[split.test]
     assert (np.bincount(cell) == 80).all()
+
+
+@pytest.mark.parametrize("name", ["twin_442_cpu", "twin_442_paper_cpu"])
+def test_the_other_grid_is_tested_on_twenty_thousand_frames(tmp_path, name):
+    with initialize_config_dir(config_folder(), job_name="amc_xai"):
+        cfg = compose("config", [f"experiment={name}", "device=cpu"])
+    parts = make_parts(cfg, tmp_path, [])
+    source = parts.make["dataset"]()
+    assert source.snrs == [float(snr) for snr in range(-20, 31, 2)]
+    split = parts.make["split"](source.modulation_index, source.snr_index)
+    assert (len(split.test), len(split.validation)) == (442 * 48, 442 * 4)
 
 
 @pytest.mark.parametrize(
