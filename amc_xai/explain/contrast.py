@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from amc_xai.explain.paired import RESAMPLES, mean_difference, mean_interval
-from amc_xai.explain.perturbed import PerturbedPredictions
+from amc_xai.explain.perturbed import PerturbedPredictions, with_discoveries
 
 TASKS = ("modulation", "snr")
 Row = dict[str, Any]
@@ -62,9 +62,10 @@ def flow_rows(
     """Rows of ``flows.csv``: where answers go under each mask, class by class.
 
     ``before`` and ``after`` are the shares of all ``frames`` that are named this class, ``value`` their difference
-    with its paired interval: above 0 the mask drives frames there. ``recall_loss`` is what the class's own
-    ``recall_frames`` lose of their recall: a class whose recall rises under a mask, while frames of others come to
-    it, isn't better known; it is where the mask drifts to.
+    with its paired interval: above 0 the mask drives frames there; ``q_value`` is the false-discovery rate among
+    the rows of one task. ``recall_loss`` is what the class's own ``recall_frames`` lose of their recall: a class
+    whose recall rises under a mask, while frames of others come to it, isn't better known; it is where the mask
+    drifts to.
     """
     rows: list[Row] = []
     for setting, answers in predictions.answers.items():
@@ -79,7 +80,7 @@ def flow_rows(
             before = np.stack([1.0 * (clean == k) for k in range(count)])
             after = np.stack([(answers[task] == k).mean(0) for k in range(count)])
             group = np.repeat(np.arange(count), everyone)
-            low, high, _ = mean_difference((after - before).ravel(), group, count, seed, resamples)
+            low, high, p = mean_difference((after - before).ravel(), group, count, seed, resamples)
             rows += [
                 {
                     "selector": setting.selector,
@@ -94,6 +95,7 @@ def flow_rows(
                     "value": float((after[k] - before[k]).mean()),
                     "low": float(low[k]),
                     "high": float(high[k]),
+                    "p_value": float(p[k]),
                     "recall_frames": int(own[k]),
                     "recall_loss": float(loss[k] / own[k]) if own[k] else math.nan,
                     "recall_low": float(recall_low[k]),
@@ -102,4 +104,4 @@ def flow_rows(
                 for k in range(count)
                 if before[k].any() or after[k].any() or own[k]
             ]
-    return rows
+    return with_discoveries(rows)

@@ -47,12 +47,12 @@ def draw_figures(run_folder: str | Path) -> list[Path]:
     ``metrics.json`` f1_by_class, and the name of the SNR axes; ``gates.csv`` gate_by_snr;
     ``history.jsonl`` training_curves; ``pis.csv`` pis_drops, or with four fractions or more
     pis_by_fraction, and, with published masks in it, pis_published; ``pis_by_class.csv`` and ``pis_by_snr.csv``
-    maps of these names; ``perturbed_confusions.npz`` perturbed_confusion_<task> and perturbed_f1; ``gallery.npz``
-    constellations, with masks constellations_masked and with maps attribution and attribution_by_snr (with
-    ``_<channel>`` appended if there are several), of sequences attribution_samples_<method>, of points
-    attribution_points_<method>; ``attribution.csv``, ``attribution_curves.npz``, ``sanity.csv`` and
-    ``pis_vs_attribution.csv`` the figures of how far maps can be trusted; ``inspection.npz`` with
-    ``inspection.json`` those named inspection_<what>. Each file is written by
+    maps of these names; ``perturbed_confusions.npz`` perturbed_confusion_<task>; ``perturbed_f1.csv``
+    perturbed_f1; ``gallery.npz`` constellations, with masks constellations_masked and with maps attribution and
+    attribution_by_snr (with ``_<channel>`` appended if there are several), of sequences
+    attribution_samples_<method>, of points attribution_points_<method>; ``attribution.csv``,
+    ``attribution_curves.npz``, ``sanity.csv`` and ``pis_vs_attribution.csv`` the figures of how far maps can be
+    trusted; ``inspection.npz`` with ``inspection.json`` those named inspection_<what>. Each file is written by
     write-then-rename. Raises ``UserError`` if the folder is missing or a file in it is broken.
     """
     folder = run_folder_of(run_folder)

@@ -20,7 +20,7 @@ from amc_xai.report.page_attribution import attribution_sections
 from amc_xai.report.page_figures import figure, pictures
 from amc_xai.report.page_inspection import after_figures, before_figures
 from amc_xai.report.page_parts import DASH, PAGE, number, section, table
-from amc_xai.report.page_players import player_sections
+from amc_xai.report.page_players import flow_table, player_sections
 from amc_xai.report.run_files import NOTE, TEXT_COLUMNS, PisRow, read_pis, run_folder_of
 from amc_xai.report.style import TASKS, decibels, es_n0_of, snr_label, snr_name
 from amc_xai.report.table import HEADLINE, percent, percent_interval
@@ -32,9 +32,10 @@ def write_page(run_folder: str | Path) -> Path:
 
     It opens with what the tables say in sentences. Then come the headline numbers (with ``anchors.csv`` those of
     classical methods beside them), the figures that lie in ``figures/`` (draw them first, with ``draw_figures``),
-    those that answer why before the others, the tables by SNR, by class, of channels, of masking and of
-    attribution, what an inspection found, and the overrides of ``.hydra/overrides.yaml``; what isn't there is left
-    out. Raises ``UserError`` if the folder is missing or holds neither numbers nor figures.
+    those that answer why before the others, with the flows that masks drive (``flows.csv``), the tables by SNR, by
+    class, of channels, of masking and of attribution, what an inspection found, and the overrides of
+    ``.hydra/overrides.yaml``; what isn't there is left out. Raises ``UserError`` if the folder is missing or holds
+    neither numbers nor figures.
     """
     folder = run_folder_of(run_folder)
     metrics = load_metrics(folder / "metrics.json") if (folder / "metrics.json").exists() else None
@@ -53,7 +54,7 @@ def write_page(run_folder: str | Path) -> Path:
         anchors = read_anchors(folder / "anchors.csv") if (folder / "anchors.csv").exists() else []
         gains = [gain_sentence(folder, task) for task in TASKS] if anchors else []
         sections.append(section("Result", _headline(metrics, anchors, [said for said in gains if said])))
-    sections.append(section("Why", "".join(map(figure, why))))
+    sections.append(section("Why", "".join(map(figure, why)) + flow_table(folder)))
     sections.append(section("Figures", "".join(map(figure, others))))
     sections += after_figures(inspected) if inspected else []
     if metrics is not None:

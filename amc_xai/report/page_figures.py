@@ -51,7 +51,8 @@ CAPTIONS = {
     "pis_by_snr": "Perturbation Impact Score of the SNR answer, by true SNR; hatched: the drop is not told from "
     "0.",
     "perturbed_confusion": "Confusion without masking, and under each selector's mask.",
-    "perturbed_f1": "F1 (macro mean) under each mask; the dashed line is that without masking.",
+    "perturbed_f1": "F1 (macro mean) under each mask, with the 95 % intervals of what it costs; hollow: not "
+    "told from 0.",
     "constellations": "What the network sees, by modulation and SNR; each image scaled to its own maximum.",
     "constellations_masked": "Frames beside what each selector masks in them.",
     "attribution": "What speaks for (vermilion) and against (blue) each answer. All channels of a map have one "

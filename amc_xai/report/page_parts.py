@@ -23,6 +23,7 @@ body { margin: 0 auto; max-width: 62rem; padding: 1.5rem 1rem 4rem; color: var(-
   background: var(--ground); font: 16px/1.55 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0 0 1.5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; }
+h3 { font-size: 1rem; margin: 1.75rem 0 .5rem; }
 p { color: var(--muted); }
 .wide { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }

@@ -1,4 +1,4 @@
-"""The tables of ``report.html`` on channels, on contrasts and on the optimal observer's evidence."""
+"""The tables of ``report.html`` on channels, on contrasts and flows, and on the optimal observer's evidence."""
 
 import math
 from pathlib import Path
@@ -7,11 +7,13 @@ from typing import Any
 from amc_xai.report.attribution_files import read_table
 from amc_xai.report.evidence import evidence_table, read_evidence
 from amc_xai.report.page_parts import DASH, number, table
-from amc_xai.report.players import certain
-from amc_xai.report.style import TASK_NAMES
+from amc_xai.report.players import MASK, certain
+from amc_xai.report.style import TASK_NAMES, decibels
 from amc_xai.report.table import percent
 
 Row = dict[str, Any]
+# Of the flows that masks drive so many are shown: a page tells the large ones, the file has all.
+MOST_FLOWS = 12
 MEASURES = {"swap": "Swapped alone", "shapley": "Shapley value"}
 
 
@@ -79,7 +81,50 @@ def _contrast(rows: list[Row]) -> str:
     return note + table(header, body, text_columns=3)
 
 
-def with_bounds(row: Row) -> str:
-    """A share with its interval, starred where it isn't told from 0."""
+def flow_table(folder: Path) -> str:
+    """HTML: from ``flows.csv`` the classes to and from which masks drive frames, the largest flows first.
+
+    Only rows whose interval excludes 0, and at most `MOST_FLOWS`; a sentence where there are none, nothing where
+    there is no file.
+    """
+    if not (folder / "flows.csv").exists():
+        return ""
+    rows = read_table(folder / "flows.csv", (*MASK, "task", "class", "frames", "value", "low", "high"))
+    if not rows:
+        return ""
+    flowing = [row for row in rows if row["low"] > 0 or row["high"] < 0]
+    flowing.sort(key=lambda row: -abs(row["value"]))
+    frames = f"{int(rows[0]['frames']):,} frames"
+    if not flowing:
+        return (
+            "<h3>Where masks drive answers</h3><p>No mask drives frames to a class or away from one as far as "
+            f"{frames} can tell: every interval of the net flow holds 0.</p>"
+        )
+    shown = f"; the {MOST_FLOWS} largest are shown" if len(flowing) > MOST_FLOWS else ""
+    note = (
+        "<h3>Where masks drive answers</h3><p>Net flow: the share of all frames that is named this class under "
+        "the mask, less that without it; beside it what the class's own frames lose of their recall. A class to "
+        "which frames flow isn't better known for that. "
+        f"Of {len(rows):,} flows ({frames}) {len(flowing):,} have an interval that excludes 0{shown}. Brackets "
+        "hold 95 % intervals; * not told from 0 among so many (false-discovery rate above 5 %).</p>"
+    )
+    several = len({row["operator"] for row in rows}) > 1
+    body = [_flow(row, several) for row in flowing[:MOST_FLOWS]]
+    return note + table(["Task", "Class", "Mask", "Net flow", "Recall lost"], body, text_columns=3)
+
+
+def _flow(row: Row, several: bool) -> list[str]:
+    """The cells of a flow; the operator is told where there are ``several``."""
+    name = row["class"] if row["task"] == "modulation" else f"{decibels(float(row['class']))} dB"
+    mask = [row["channel"].replace("_", " "), row["selector"].replace("_", " "), *[row["operator"]] * several]
+    told = f"{', '.join(mask)} {100 * row['nominal_fraction']:g} %"
+    lost, low, high = (row.get(f"recall_{end}", math.nan) for end in ("loss", "low", "high"))
+    recall = {"value": lost, "low": low, "high": high}
+    recall_told = with_bounds(recall, star=False) if math.isfinite(lost) else DASH
+    return [TASK_NAMES[row["task"]], name, told, with_bounds(row), recall_told]
+
+
+def with_bounds(row: Row, *, star: bool = True) -> str:
+    """A share with its interval, where ``star`` starred if it isn't told from 0."""
     low, high = (percent(row[end]).removesuffix(" %") for end in ("low", "high"))
-    return f"{percent(row['value'])} ({low} to {high}){'' if certain(row) else '*'}"
+    return f"{percent(row['value'])} ({low} to {high}){'*' if star and not certain(row) else ''}"

@@ -3,13 +3,16 @@
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from amc_xai.evaluation.confusion import divide, f1_macro
+from amc_xai.evaluation.confusion import divide
+from amc_xai.report.attribution_files import read_table
 from amc_xai.report.heat_maps import pis_map
+from amc_xai.report.players import MASK, f1_figure, few_fractions
 from amc_xai.report.run_files import PisRow, read_pis
 from amc_xai.report.style import (
     INK,
@@ -45,7 +48,10 @@ def perturbation_maps(folder: Path, definition: str | None = None) -> Iterator[t
         for task in ("modulation", "snr"):
             if arrays[f"{task}_before"].any():
                 yield f"perturbed_confusion_{task}", perturbed_confusions(arrays, task)
-        yield "perturbed_f1", perturbed_f1(arrays)
+    if (folder / "perturbed_f1.csv").exists():
+        needed = (*MASK, *(f"{task}_f1_macro{end}" for task in ("modulation", "snr") for end in ("", "_before")))
+        rows = read_table(folder / "perturbed_f1.csv", needed)
+        yield "perturbed_f1", f1_figure(rows) if few_fractions(rows) else f1_by_fraction(rows)
 
 
 @styled
@@ -92,43 +98,47 @@ def perturbed_confusions(arrays: Mapping[str, np.ndarray], task: str) -> Figure:
 
 
 @styled
-def perturbed_f1(arrays: Mapping[str, np.ndarray]) -> Figure:
-    """Macro F1 of both tasks under every mask against its fraction; dashed without masking.
+def f1_by_fraction(rows: list[dict[str, Any]]) -> Figure:
+    """Macro F1 of both tasks under every mask against its fraction, from ``perturbed_f1.csv``.
 
-    A row of panels a channel, a column a task; lines carry the gid ``<selector>|<task>|<channel>``, with several
-    operators ``...|<operator>``.
+    A row of panels a channel, a column a task; dashed without masking. Bands are 95 % intervals of the loss, below
+    what is reached without masking. Lines carry the gid ``<selector>|<task>|<channel>``, with several operators
+    ``...|<operator>``.
     """
-    channels, selectors, operators = (
-        list(dict.fromkeys(arrays[name].tolist())) for name in ("channel", "selector", "operator")
-    )
-    fractions = np.unique(arrays["nominal_fraction"]).tolist()
+    channels, selectors, operators = (list(dict.fromkeys(row[name] for row in rows)) for name in MASK[:3])
+    fractions = sorted({row["nominal_fraction"] for row in rows})
     figure = new_figure(8.2, 2.3 * len(channels) + 0.9)
-    grid = figure.subplots(len(channels), 2, squeeze=False, sharex=True, sharey=True)
+    grid = figure.subplots(len(channels), 2, squeeze=False, sharex=True, sharey="col")
     for (c, t), axes in np.ndenumerate(grid):
         task = ("modulation", "snr")[t]
-        scores = f1_macro(arrays[task])
-        axes.axhline(float(f1_macro(arrays[f"{task}_before"])), color=INK, linewidth=1, linestyle=(0, (2, 2)))
+        score = f"{task}_f1_macro"
+        axes.axhline(rows[0][f"{score}_before"], color=INK, linewidth=1, linestyle=(0, (2, 2)))
         for s, selector in enumerate(selectors):
             for o, operator in enumerate(operators):
-                mine = (arrays["selector"] == selector) & (arrays["channel"] == channels[c])
-                mine = np.flatnonzero(mine & (arrays["operator"] == operator))
-                mine = mine[np.argsort(arrays["nominal_fraction"][mine])]
-                if not mine.size:
+                mask = (channels[c], selector, operator)
+                mine = [row for row in rows if tuple(row[key] for key in MASK[:3]) == mask]
+                if not mine:
                     continue
+                mine.sort(key=lambda row: row["nominal_fraction"])
+                x, colour = [fractions.index(row["nominal_fraction"]) for row in mine], SERIES[s % len(SERIES)]
                 name, gid = selector.replace("_", " "), f"{selector}|{task}|{channels[c]}"
                 axes.plot(
-                    [fractions.index(fraction) for fraction in arrays["nominal_fraction"][mine]],
-                    scores[mine],
-                    color=SERIES[s % len(SERIES)],
+                    x,
+                    [row[score] for row in mine],
+                    color=colour,
                     marker=MARKERS[s % len(MARKERS)],
                     linestyle=_DASHES[o % len(_DASHES)],
                     label=f"{name}, {operator}" if len(operators) > 1 else name,
                     gid=f"{gid}|{operator}" if len(operators) > 1 else gid,
                 )
+                band = [
+                    [row[f"{score}_before"] - row.get(f"{score}_loss_{end}", math.nan) for row in mine]
+                    for end in ("low", "high")
+                ]
+                axes.fill_between(x, *band, color=colour, alpha=0.16, linewidth=0)
         # Evenly spaced, one tick a fraction: on a logarithmic axis the labels of two neighbours would meet.
         axes.set_xlim(-0.3, len(fractions) - 0.7)
         axes.set_xticks(range(len(fractions)), [f"{100 * fraction:g}" for fraction in fractions])
-        axes.set_ylim(-0.02, 1.02)
         if c == 0:
             axes.set_title(TASK_NAMES[task])
         if t == 0:

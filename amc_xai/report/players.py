@@ -18,6 +18,8 @@ TASKS = ("modulation", "snr")
 EVERYWHERE = "all"
 # And of pixels that are masked in all of them at once.
 TOGETHER = "together"
+# What names a mask in the tables.
+MASK = ("channel", "selector", "operator", "nominal_fraction")
 # Above this false-discovery rate an effect isn't told from none.
 SURE = 0.05
 
@@ -112,11 +114,8 @@ def channels_figure(rows: list[Row]) -> Figure:
 @styled
 def drops_figure(rows: list[PisRow], title: str) -> Figure:
     """What each mask of ``pis.csv`` costs, and its control beside it: a line for each mask, ordered by channel."""
-    keys = ("channel", "selector", "operator", "nominal_fraction")
-    masks = list(dict.fromkeys(tuple(row[key] for key in keys) for row in rows))
-    channels, selectors, operators = (list(dict.fromkeys(mask[k] for mask in masks)) for k in range(3))
-    masks.sort(key=lambda m: (channels.index(m[0]), selectors.index(m[1]), m[3], operators.index(m[2])))
-    found = {(*(row[key] for key in keys), row["task"]): row for row in rows}
+    masks, labels = _masks(rows)
+    found = {(*(row[key] for key in MASK), row["task"]): row for row in rows}
 
     def drop(mask: tuple, task: str) -> tuple[float, float, float, bool] | None:
         row = found.get((*mask, task))
@@ -129,15 +128,39 @@ def drops_figure(rows: list[PisRow], title: str) -> Figure:
         row = found.get((*mask, task), {})
         return row.get("control_drop", math.nan), math.nan, math.nan, True
 
+    kinds = [Dots("this mask", "mask", {"color": BLUE, "marker": "o"}, drop)]
+    if any(math.isfinite(row.get("control_drop", math.nan)) for row in rows):
+        kinds.append(Dots("as many at random", "control", {"color": MUTED, "marker": "D"}, control))
+    return dot_plot(labels, masks, kinds, title, "Accuracy lost (points)")
+
+
+@styled
+def f1_figure(rows: list[Row]) -> Figure:
+    """What each mask of ``perturbed_f1.csv`` costs of F1: a line for each mask, ordered by channel."""
+    masks, labels = _masks(rows)
+    found = {tuple(row[key] for key in MASK): row for row in rows}
+
+    def loss(mask: tuple, task: str) -> tuple[float, float, float, bool] | None:
+        row, name = found[mask], f"{task}_f1_macro"
+        # Tables of earlier versions have no intervals.
+        low, high, q = (row.get(f"{name}_loss_{end}", math.nan) for end in ("low", "high", "q_value"))
+        return row[f"{name}_before"] - row[name], low, high, certain({"low": low, "high": high, "q_value": q})
+
+    kinds = [Dots("this mask", "mask", {"color": BLUE, "marker": "o"}, loss)]
+    return dot_plot(labels, masks, kinds, "What masking costs of F1", "F1 lost (points)")
+
+
+def _masks(rows: Sequence[Row]) -> tuple[list[tuple], list[str]]:
+    """The masks of a table, ordered by channel, and what each is called."""
+    masks = list(dict.fromkeys(tuple(row[key] for key in MASK) for row in rows))
+    channels, selectors, operators = (list(dict.fromkeys(mask[k] for mask in masks)) for k in range(3))
+    masks.sort(key=lambda m: (channels.index(m[0]), selectors.index(m[1]), m[3], operators.index(m[2])))
     labels = [
         ", ".join([m[0]] * (len(channels) > 1) + [m[1].replace("_", " ")] + [m[2]] * (len(operators) > 1))
         + f" {100 * m[3]:g} %"
         for m in masks
     ]
-    kinds = [Dots("this mask", "mask", {"color": BLUE, "marker": "o"}, drop)]
-    if any(math.isfinite(row.get("control_drop", math.nan)) for row in rows):
-        kinds.append(Dots("as many at random", "control", {"color": MUTED, "marker": "D"}, control))
-    return dot_plot(labels, masks, kinds, title, "Accuracy lost (points)")
+    return masks, labels
 
 
 def by_symbols(rows: list[PisRow]) -> tuple[list[PisRow], list[PisRow]]:

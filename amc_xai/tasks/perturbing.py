@@ -160,7 +160,9 @@ def write_scores(bench: Workbench, plan: PerturbationPlan, result: PisResult, in
     """Write every table of a result, which is of the frames at ``indices``, into the run folder."""
     folder, classifier = bench.parts.folder, bench.classifier
     write_pis_csv(result.rows, folder / "pis.csv")
-    write_perturbed_confusions(result.predictions, classifier.modulations, classifier.snrs, folder)
+    write_perturbed_confusions(
+        result.predictions, classifier.modulations, classifier.snrs, folder, bench.parts.seed, plan.resamples
+    )
     write_perturbed_frames(frames_of(result.predictions, indices), folder / "perturbed_frames.npz")
     write_rows(contrast_rows(result.predictions, bench.parts.seed, plan.resamples), folder / "contrast.csv")
     classes = {"modulation": classifier.modulations, "snr": [f"{snr:g}" for snr in classifier.snrs]}

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 from torch import nn
 
 from amc_xai.explain import PerturbedPredictions, Setting, perturbation_scores
@@ -90,3 +91,7 @@ def test_flows_are_shares_after_less_before_beside_the_loss_of_recall(moved):
     for name, left, come in (("A", 4, 0), ("B", 1, 4), ("C", 0, 1)):
         low, high = tango(come, left, 20)
         assert (rows[name]["low"], rows[name]["high"]) == pytest.approx((float(low), float(high)))
+    # McNemar's test of each, and the false-discovery rate among the three: the least p counts three times.
+    p = {name: 2 * norm.sf(moved / math.sqrt(changed)) for name, moved, changed in (("A", 4, 4), ("B", 3, 5))}
+    assert [rows[name]["p_value"] for name in "AB"] == pytest.approx([p["A"], p["B"]])
+    assert rows["A"]["q_value"] == pytest.approx(3 * p["A"])

@@ -217,3 +217,6 @@ def test_confusions_and_f1_are_those_of_every_draw(answers, tmp_path):
     with (tmp_path / "perturbed_f1.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert float(row["modulation_f1_macro"]) == pytest.approx(float(f1_macro(expected)))
+    before, after, loss = (float(row[f"modulation_f1_macro{end}"]) for end in ("_before", "", "_loss"))
+    assert loss == pytest.approx(before - after) and int(row["modulation_frames"]) == (label >= 0).sum()
+    assert float(row["modulation_f1_macro_loss_low"]) < loss < float(row["modulation_f1_macro_loss_high"])

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import re
 from html.parser import HTMLParser
 
@@ -9,6 +10,7 @@ import pytest
 
 from amc_xai.errors import UserError
 from amc_xai.evaluation.intervals import wilson
+from amc_xai.explain.table_files import write_rows
 from amc_xai.report.figures import draw_figures
 from amc_xai.report.page import write_page
 from amc_xai.report.table import summary_table
@@ -221,3 +223,34 @@ def test_table_shows_the_share_of_the_limit_only_where_known():
     assert lines[2].endswith("       96.94 %")
     assert lines[3].endswith("–")
     assert len(lines[0]) == len(lines[2]) == len(lines[3])
+
+
+def flow(name, value, task="modulation", q=0.001):
+    return {
+        "selector": "outer_symbols", "operator": "resample", "channel": "all", "nominal_fraction": 0.5,
+        "task": task, "class": name, "frames": 1200, "q_value": q,
+        "value": value, "low": value - 0.1, "high": value + 0.1,
+        "recall_loss": -2 * value, "recall_low": -2 * value - 0.1, "recall_high": -2 * value + 0.1,
+    }  # fmt: skip
+
+
+def test_flows_stand_in_the_chapter_of_why_the_largest_first_and_only_those_that_exclude_0(run_folder):
+    rows = [flow("BPSK", 0.12, q=0.2), flow("QPSK", 0.09), flow("-4", -0.3, "snr"), flow("16QAM", math.nan)]
+    rows[-1] |= {"low": math.nan, "high": math.nan}
+    write_rows(rows, run_folder / "flows.csv")
+    mask = "all, outer symbols 50 %"
+    why = write_page(run_folder).read_text(encoding="utf-8").split("<h2>Why</h2>")[1].split("<h2>")[0]
+    cells = [re.findall(r"<td[^>]*>([^<]*)</td>", line) for line in re.findall(r"<tr>(.*?)</tr>", why)][1:]
+    assert cells == [
+        ["SNR", minus("-4 dB"), mask, minus("-30.00 % (-40.00 to -20.00)"), "60.00 % (50.00 to 70.00)"],
+        ["Modulation", "BPSK", mask, "12.00 % (2.00 to 22.00)*", minus("-24.00 % (-34.00 to -14.00)")],
+    ]
+    assert "Of 4 flows (1,200 frames) 2 have an interval that excludes 0." in why
+    write_rows([flow(f"class{k}", 0.2 + 0.01 * k) for k in range(40)], run_folder / "flows.csv")
+    page = write_page(run_folder).read_text(encoding="utf-8")
+    assert "40 have an interval that excludes 0; the 12 largest are shown" in page
+    assert "class28<" in page and "class27<" not in page
+    write_rows([flow("BPSK", 0.02)], run_folder / "flows.csv")
+    page = write_page(run_folder).read_text(encoding="utf-8")
+    assert "No mask drives frames to a class or away from one as far as 1,200 frames can tell" in page
+    assert "Net flow" not in page

@@ -6,12 +6,12 @@ import math
 import numpy as np
 import pytest
 
-from amc_xai.evaluation.confusion import f1_macro
+from amc_xai.explain.table_files import write_rows
 from amc_xai.report.heat_maps import channel_map, pis_map
 from amc_xai.report.perturbation_maps import (
+    f1_by_fraction,
     perturbation_maps,
     perturbed_confusions,
-    perturbed_f1,
     published_shares,
 )
 from amc_xai.report.run_files import read_pis
@@ -99,13 +99,30 @@ def test_confusions_show_each_selectors_costliest_mask_with_snrs_sorted(arrays):
     assert np.allclose(panels["top"], counts / counts.sum(1, keepdims=True))
 
 
-def test_f1_lines_are_those_of_the_confusions(arrays):
-    lines = {line.get_gid(): line for axes in perturbed_f1(arrays).axes for line in axes.get_lines()}
-    line = lines["top|modulation|a"]
-    assert list(line.get_xdata()) == [0, 1]  # evenly spaced, so that no two labels meet
-    ticks = perturbed_f1(arrays).axes[0].get_xticklabels()
-    assert [label.get_text() for label in ticks] == ["1", "10"]
-    assert line.get_ydata() == pytest.approx([float(f1_macro(arrays["modulation"][k])) for k in (1, 0)])
+@pytest.fixture
+def f1_rows():
+    """Four fractions, too many for dots; the largest first."""
+    rows = []
+    for k, fraction in enumerate((0.5, 0.2, 0.1, 0.01)):
+        row = {"selector": "top", "operator": "zero", "channel": "a", "nominal_fraction": fraction}
+        for t, task in enumerate(("modulation", "snr")):
+            after = 0.9 - 0.1 * t - 0.1 * (3 - k)
+            row |= {f"{task}_f1_macro": after, f"{task}_f1_macro_before": 0.95}
+            loss = 0.95 - after
+            row |= {f"{task}_f1_macro_loss_low": loss - 0.02, f"{task}_f1_macro_loss_high": loss + 0.01}
+        rows.append(row)
+    return rows
+
+
+def test_f1_lines_are_the_table_with_bands_from_the_intervals_of_the_loss(f1_rows):
+    axes = f1_by_fraction(f1_rows).axes[0]
+    line = next(line for line in axes.get_lines() if line.get_gid() == "top|modulation|a")
+    assert list(line.get_xdata()) == [0, 1, 2, 3]  # evenly spaced, so that no two labels meet
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "10", "20", "50"]
+    assert line.get_ydata() == pytest.approx([0.9, 0.8, 0.7, 0.6])
+    edge = axes.collections[0].get_paths()[0].vertices
+    assert edge[edge[:, 0] == 3, 1].min() == pytest.approx(0.59)
+    assert edge[edge[:, 0] == 3, 1].max() == pytest.approx(0.62)
 
 
 def test_published_shares_are_the_lit_fractions(rows):
@@ -126,7 +143,7 @@ def test_the_published_score_is_drawn_for_the_last_task_of_the_file(rows):
     assert list(lines["published_bottom|b|score"].get_xdata()) == [0.01, 0.05]
 
 
-def test_the_files_of_a_folder_give_their_figures(tmp_path, rows, arrays):
+def test_the_files_of_a_folder_give_their_figures(tmp_path, rows, arrays, f1_rows):
     with (tmp_path / "pis_by_snr.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, [*rows[0], "interval_note"])
         writer.writeheader()
@@ -134,5 +151,12 @@ def test_the_files_of_a_folder_give_their_figures(tmp_path, rows, arrays):
     back = read_pis(tmp_path / "pis_by_snr.csv", "snr")
     assert back[0]["interval_note"] == "wide" and back[0]["snr"] == "10.0" and not math.isnan(back[0]["pis_lit"])
     np.savez(tmp_path / "perturbed_confusions.npz", **arrays)
+    write_rows(f1_rows, tmp_path / "perturbed_f1.csv")
     names = [name for name, _ in perturbation_maps(tmp_path)]
     assert names == ["pis_by_snr", "perturbed_confusion_modulation", "perturbed_confusion_snr", "perturbed_f1"]
+    assert sum(bool(axes.get_lines()) for axes in dict(perturbation_maps(tmp_path))["perturbed_f1"].axes) == 2
+    write_rows(f1_rows[:3], tmp_path / "perturbed_f1.csv")  # few fractions: dots
+    drawn = dict(perturbation_maps(tmp_path))["perturbed_f1"].findobj(
+        lambda one: one.get_gid() == "mask|top 50 %|snr"
+    )
+    assert len(drawn) == 1

@@ -4,9 +4,10 @@ import math
 
 import pytest
 
-from amc_xai.report.players import by_symbols, channels_figure, drops_figure
+from amc_xai.report.players import by_symbols, channels_figure, drops_figure, f1_figure
 
 POINTS = 100
+TASKS = ("modulation", "snr")
 
 
 def worth(channel, task, measure, value, q=0.001):
@@ -58,3 +59,27 @@ def test_masks_stand_beside_their_control_and_symbols_apart_from_pixels():
     assert labels == ["a, top 10 %", "a, top 50 %", "b, top 10 %", "b, top 50 %"]
     without = [row | {"control_drop": math.nan} for row in pixels]
     assert not any(gid.startswith("control") for gid in marks(drops_figure(without, "Pixels")))
+
+
+def test_f1_stands_with_the_interval_of_its_loss_and_hollow_where_it_is_not_told_from_0():
+    rows = [
+        {
+            "selector": "top", "operator": "resample", "channel": "a", "nominal_fraction": fraction,
+            **{f"{task}_f1_macro": 0.8 - loss for task in TASKS},
+            **{f"{task}_f1_macro_before": 0.8 for task in TASKS},
+            **{f"{task}_f1_macro_loss_low": loss - 0.02 for task in TASKS},
+            **{f"{task}_f1_macro_loss_high": loss + 0.03 for task in TASKS},
+            **{f"{task}_f1_macro_loss_q_value": q for task in TASKS},
+        }
+        for fraction, loss, q in ((0.1, 0.01, 0.6), (0.5, 0.3, 0.001))
+    ]  # fmt: skip
+    figure = f1_figure(rows)
+    drawn, bars = marks(figure), {c.get_gid(): c.get_segments()[0] for a in figure.axes for c in a.collections}
+    assert len(drawn) == 4 and len(figure.axes) == 2  # one panel a task, however many masks there are
+    for fraction, loss, fill in ((10, 1.0, "white"), (50, 30.0, "#0072B2")):
+        mark = drawn[f"mask|top {fraction} %|snr"]
+        assert mark.get_xdata()[0] == pytest.approx(loss) and mark.get_markerfacecolor() == fill
+        assert bars[f"mask|top {fraction} %|snr|interval"][:, 0] == pytest.approx([loss - 2, loss + 3])
+    # Tables of earlier versions have no intervals: what isn't known isn't told from 0.
+    old = [{name: value for name, value in row.items() if "loss" not in name} for row in rows]
+    assert {mark.get_markerfacecolor() for mark in marks(f1_figure(old)).values()} == {"white"}

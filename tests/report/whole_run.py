@@ -18,6 +18,7 @@ MASKS = [
     *((f"{which}_symbols", "all", fraction) for which in ("outer", "inner") for fraction in (0.1, 0.5)),
 ]
 TASKS = ("modulation", "snr", "joint")
+LABELS = {"modulation": CLASSES, "snr": SNRS}
 
 
 def write_whole_run(folder: Path) -> Path:
@@ -35,6 +36,8 @@ def write_whole_run(folder: Path) -> Path:
     measures = ("swap", "shapley")
     _csv(folder / "channels.csv", [_worth(rng, c, t, m) for c in CHANNELS for t in TASKS for m in measures])
     _csv(folder / "evidence.csv", _evidence(rng))
+    _csv(folder / "flows.csv", [_flow(rng, *m, t, c) for m in MASKS for t, cs in LABELS.items() for c in cs])
+    _csv(folder / "perturbed_f1.csv", [_f1(rng, *mask) for mask in MASKS])
     _pictures(rng, folder)
     _confusions(rng, folder)
     return folder
@@ -76,6 +79,25 @@ def _worth(rng: np.random.Generator, channel: str, task: str, measure: str) -> d
         "channel": channel, "task": task, "measure": measure, "frames": 100, "value": value, "low": value - 0.05,
         "high": value + 0.05, "q_value": 0.001 if value > 0.05 else 0.5,
     }  # fmt: skip
+
+
+def _flow(rng: np.random.Generator, selector: str, channel: str, fraction: float, task: str, name) -> dict:
+    value = float(rng.normal(0, 0.05))
+    return {
+        "selector": selector, "operator": "resample", "channel": channel, "nominal_fraction": fraction,
+        "task": task, "class": name, "frames": 100, "value": value, "low": value - 0.04, "high": value + 0.04,
+        "q_value": 0.001 if abs(value) > 0.06 else 0.4, "recall_loss": -value, "recall_low": -value - 0.2,
+        "recall_high": -value + 0.2,
+    }  # fmt: skip
+
+
+def _f1(rng: np.random.Generator, selector: str, channel: str, fraction: float) -> dict:
+    row = {"selector": selector, "operator": "resample", "channel": channel, "nominal_fraction": fraction}
+    for task in LABELS:
+        loss, name = float(rng.normal(0.05, 0.1)), f"{task}_f1_macro"
+        row |= {name: 0.8 - loss, f"{name}_before": 0.8, f"{name}_loss": loss, f"{name}_loss_low": loss - 0.05}
+        row |= {f"{name}_loss_high": loss + 0.05, f"{name}_loss_q_value": 0.001 if abs(loss) > 0.05 else 0.3}
+    return row
 
 
 def _evidence(rng: np.random.Generator) -> list[dict]:
