@@ -15,7 +15,9 @@ from amc_xai.report.constellations import (
     chosen_frames,
     place_of,
     pooled,
+    taken_from,
     window_of,
+    words_in,
 )
 from amc_xai.report.gallery import Gallery
 from amc_xai.report.style import (
@@ -55,7 +57,8 @@ def pooled_signed(scores: np.ndarray, size: int) -> np.ndarray:
 
 @styled
 def attribution_grid(gallery: Gallery, channel: str, *, snr_definition: str | None = None) -> Figure:
-    """Rows = frames; columns = image, the first selector's mask, and each method's map for both tasks.
+    """Rows = frames; columns = image, the mask of the first selector that takes some of this channel, and each
+    method's map for both tasks.
 
     Every map has its own scale, the same in all channels: vermilion speaks for the class that the network named,
     blue against it. Titles tell this channel's share of the maps that are shown; a map of zeros says so. The same
@@ -65,7 +68,7 @@ def attribution_grid(gallery: Gallery, channel: str, *, snr_definition: str | No
     c = place_of(gallery, channel)
     chosen = chosen_frames(gallery)
     methods = list(dict.fromkeys(name.rpartition("_")[0] for name in gallery.attributions))
-    selector = next(iter(gallery.masks), None)
+    selector = next(iter(taken_from(gallery, channel)), None)
     tasks = tasks_shown(gallery, methods)
     columns = 1 + (selector is not None) + len(tasks) * len(methods)
     inch = float(np.clip(11.0 / columns, 0.85, 1.9))
@@ -92,15 +95,18 @@ def attribution_grid(gallery: Gallery, channel: str, *, snr_definition: str | No
                 share = share_of(maps[chosen], c)
                 pictures.append((f"{title}\n{name}{share}", f"{method}|{task}", colours))
         for axes, (title, gid, picture) in zip(grid[row], pictures, strict=True):
-            axes.imshow(picture, origin="lower", interpolation="nearest", gid=f"{g}|{gid}")
             bare(axes)
+            if gid == "mask" and not gallery.masks[selector][g, c].any():
+                words_in(axes, "nothing\nmasked")
+            else:
+                axes.imshow(picture, origin="lower", interpolation="nearest", gid=f"{g}|{gid}")
             axes.set_xticks([])
             axes.set_yticks([])
             if gid not in ("image", "mask"):
                 for spine in axes.spines.values():  # a map is mostly white, and needs an edge
                     spine.set(visible=True, color="#d4d8df", linewidth=0.8)
                 if (picture == picture[:1, :1]).all():
-                    _say_empty(axes)
+                    words_in(axes, "empty")
             if row == 0:
                 axes.set_title(title, loc="center", fontsize=10 if inch > 1.4 else 7)
         grid[row][0].set_ylabel(caption(gallery, g), rotation=0, ha="right", va="center", fontsize=9, labelpad=8)
@@ -132,7 +138,7 @@ def attribution_by_snr(gallery: Gallery, channel: str, *, snr_definition: str | 
     for g in range(len(gallery.snr)):
         cells.setdefault((classes.index(gallery.modulation[g]), snrs.index(gallery.snr[g])), g)
     method = next(iter(gallery.attributions)).rpartition("_")[0]
-    selector = next(iter(gallery.masks), None)
+    selector = next(iter(taken_from(gallery, channel, list(cells.values()))), None)
     window = window_of((gallery.image[:, c] > 0).any(0))
     inch = float(np.clip(11.0 / (3 * len(snrs)), 0.45, 1.1))
     size = int(0.45 * inch * DPI)  # as above: the strongest of each block
@@ -183,10 +189,6 @@ def share_of(maps: np.ndarray, c: int) -> str:
     """How much of the magnitude of maps (G, C, H, W) lies in one of several channels, for a title."""
     size = np.abs(maps).sum((0, 2, 3), dtype=np.float64)
     return f", {100 * size[c] / size.sum():.0f} %" if len(size) > 1 and size.sum() > 0 else ""
-
-
-def _say_empty(axes: Axes) -> None:
-    axes.text(0.5, 0.5, "empty", transform=axes.transAxes, ha="center", va="center", fontsize=7, color=MUTED)
 
 
 def _wrong(gallery: Gallery, g: int, task: str) -> bool:

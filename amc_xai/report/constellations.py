@@ -1,5 +1,6 @@
 """Pictures of constellations: classes by SNR, and frames beside their masked twins."""
 
+from collections.abc import Sequence
 from textwrap import fill
 
 import numpy as np
@@ -110,9 +111,9 @@ def constellation_grid(
     return figure
 
 
-def taken_from(gallery: Gallery, channel: str) -> list[str]:
-    """The selectors that mask something of this channel in the frames that ``masked_twins`` shows."""
-    c, chosen = place_of(gallery, channel), chosen_frames(gallery)
+def taken_from(gallery: Gallery, channel: str, frames: Sequence[int] | None = None) -> list[str]:
+    """The selectors that mask something of this channel in ``frames``; by default those of ``masked_twins``."""
+    c, chosen = place_of(gallery, channel), chosen_frames(gallery) if frames is None else list(frames)
     return [selector for selector, masks in gallery.masks.items() if masks[chosen, c].any()]
 
 
@@ -120,7 +121,8 @@ def taken_from(gallery: Gallery, channel: str) -> list[str]:
 def masked_twins(gallery: Gallery, channel: str, *, snr_definition: str | None = None) -> Figure:
     """Frames close up: the original in grey, then a copy a selector with the masked pixels in a loud colour.
 
-    A selector that takes nothing of this channel has no copy. At most ``MASKED_FRAMES`` frames: one a class,
+    A selector that takes nothing of this channel has no copy, and a frame of which it takes nothing words in place
+    of one. At most ``MASKED_FRAMES`` frames: one a class,
     evenly over the classes, each at its highest SNR. Each row is cut to the square, centred as the image is, that
     holds all lit or masked pixels. The gid of each picture is ``<frame>|<selector>`` or ``<frame>|original``.
     """
@@ -138,10 +140,13 @@ def masked_twins(gallery: Gallery, channel: str, *, snr_definition: str | None =
         for column, selector in enumerate([None, *selectors]):
             axes = grid[row][column]
             shown = picture.copy()
-            if selector is not None:
-                shown[pooled(masks[selector][window], TWIN_PIXELS)] = LOUD
-            axes.imshow(shown, origin="lower", interpolation="nearest", gid=f"{g}|{selector or 'original'}")
             bare(axes)
+            if selector is not None and not masks[selector].any():
+                words_in(axes, "nothing masked")
+            else:
+                if selector is not None:
+                    shown[pooled(masks[selector][window], TWIN_PIXELS)] = LOUD
+                axes.imshow(shown, origin="lower", interpolation="nearest", gid=f"{g}|{selector or 'original'}")
             axes.set_xticks([])
             axes.set_yticks([])
             if row == 0:
@@ -153,6 +158,11 @@ def masked_twins(gallery: Gallery, channel: str, *, snr_definition: str | None =
     note = Patch(facecolor=LOUD, label=f"masked pixel; {snr_note(snr_definition)}")
     figure.legend(handles=[note], loc="outside lower center", fontsize=9, labelcolor=MUTED)
     return figure
+
+
+def words_in(axes: Axes, text: str) -> None:
+    """Words in the middle of a place that has no picture, or an empty one."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=7, color=MUTED)
 
 
 def chosen_frames(gallery: Gallery) -> list[int]:

@@ -26,16 +26,10 @@ from amc_xai.explain.removal import ByOperator, BySwap, Remove, emptied, units
 from amc_xai.explain.sanity import cascade_correlations, correlation_means, map_correlation, untrained_copy
 from amc_xai.explain.table_files import write_rows
 from amc_xai.files import replacing
-from amc_xai.perturbation import PerturbationPlan, SymbolSelector
+from amc_xai.perturbation import Donors, PerturbationPlan, SymbolSelector
 from amc_xai.progress import progress
 from amc_xai.report import Gallery
-from amc_xai.tasks.attribution_methods import (
-    applicable,
-    contrast_of,
-    explained_frames,
-    say,
-    with_donors,
-)
+from amc_xai.tasks.attribution_methods import applicable, contrast_of, explained_frames, say
 from amc_xai.tasks.gallery import make_plain_gallery
 from amc_xai.tasks.perturbing import operators_of
 from amc_xai.tasks.refitting import fit_random_masks, fit_shuffled_labels
@@ -59,10 +53,11 @@ def explain_by_attribution(bench: Workbench, indices: np.ndarray) -> None:
     folder, seed = bench.parts.folder, bench.parts.seed
     network = as_explained(bench.classifier, bench.accelerator).network
     places, iq, subject = explained_frames(bench, plan, indices)
-    methods = applicable(bench, with_donors(bench, plan.chosen(), indices), subject)
+    donors = donors_of(bench, indices)
+    methods = applicable(bench, plan, subject, donors)
     if not methods:
         return
-    subject = subject._replace(removals=removals_of(bench, places, iq, subject, indices))
+    subject = subject._replace(removals=removals_of(bench, places, iq, subject, donors))
     untrained = untrained_copy(network, seed)
     robust = fit_random_masks(bench, plan.robust_epochs) if plan.robust_epochs else None
     nonsense = fit_shuffled_labels(bench, plan.shuffled_label_epochs) if plan.shuffled_label_epochs else None
@@ -160,15 +155,14 @@ def against_pis(
 
 
 def removals_of(
-    bench: Workbench, places: np.ndarray, iq: torch.Tensor, subject: Subject, indices: np.ndarray
+    bench: Workbench, places: np.ndarray, iq: torch.Tensor, subject: Subject, donors: Donors | None
 ) -> dict[str, Remove]:
     """How the curves take pixels away: by emptying them, and by the operators of the perturbations beside it.
 
     Of sequences whole instants go; beside zeros another frame's take their place. ``places`` are those of the
-    subject in the source; the donors come from all ``indices``.
+    subject in the source.
     """
     removals: dict[str, Remove] = {"zero": emptied}
-    donors = donors_of(bench, indices)
     draws = torch.Generator().manual_seed(bench.parts.seed)
     if subject.x.ndim == 3:
         if donors is not None and donors.seen.shape[1:] == subject.x.shape[1:]:

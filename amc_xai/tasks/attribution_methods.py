@@ -18,6 +18,7 @@ from amc_xai.explain.attribution import (
 )
 from amc_xai.explain.attribution_scores import Subject
 from amc_xai.explain.precision import as_explained
+from amc_xai.perturbation import Donors
 from amc_xai.tasks.lengths import of_one_length
 from amc_xai.tasks.views import donors_of
 from amc_xai.tasks.workbench import Workbench
@@ -55,17 +56,20 @@ def explained_frames(
     return indices, iq, Subject(x, {"modulation": modulation, "snr": snr})
 
 
-def with_donors(bench: Workbench, methods: dict[str, Method], indices: np.ndarray) -> dict[str, Method]:
+def with_donors(methods: dict[str, Method], donors: Donors | None) -> dict[str, Method]:
     """The methods, with other frames as references for those that compare with frames."""
-    if not any(isinstance(method, ExpectedGradients) for method in methods.values()):
-        return methods
-    donors = donors_of(bench, indices)
     seen = None if donors is None or isinstance(donors.seen, tuple) else donors.seen
     return {n: replace(m, donors=seen) if isinstance(m, ExpectedGradients) else m for n, m in methods.items()}
 
 
-def applicable(bench: Workbench, methods: dict[str, Method], subject: Subject) -> dict[str, Method]:
-    """The methods that work on this network, each tried on one frame; says plainly which don't."""
+def applicable(
+    bench: Workbench, plan: AttributionPlan, subject: Subject, donors: Donors | None
+) -> dict[str, Method]:
+    """The plan's methods that work on this network, each tried on one frame; says plainly which don't.
+
+    ``donors`` are the references of those that compare with other frames.
+    """
+    methods = with_donors(plan.chosen(), donors)
     if not isinstance(subject.x, torch.Tensor):
         say(
             bench,
@@ -111,7 +115,7 @@ def check_methods(bench: Workbench, indices: np.ndarray) -> None:
         return
     as_explained(bench.classifier, bench.accelerator)
     *_, subject = explained_frames(bench, replace(plan, frames=1), indices)
-    applicable(bench, with_donors(bench, plan.chosen(), indices[:2]), subject)
+    applicable(bench, plan, subject, donors_of(bench, indices[:2]))
 
 
 def planes_of(bench: Workbench) -> list[str]:

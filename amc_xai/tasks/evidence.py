@@ -20,9 +20,9 @@ from amc_xai.limits.evidence import (
 from amc_xai.perturbation import DoesNotApply, PerturbationPlan, View
 from amc_xai.perturbation.symbol_players import symbols_of
 from amc_xai.progress import progress
-from amc_xai.tasks.attribution_methods import applicable, explained_frames, say, with_donors
+from amc_xai.tasks.attribution_methods import applicable, explained_frames, say
 from amc_xai.tasks.limit_scope import refuse_unknown_limit
-from amc_xai.tasks.views import view_of
+from amc_xai.tasks.views import donors_of, view_of
 from amc_xai.tasks.workbench import Workbench
 
 BATCH = 32
@@ -117,7 +117,7 @@ def methods_of(bench: Workbench, indices: np.ndarray) -> dict[str, Method]:
     if not plan.methods:
         return {}
     *_, subject = explained_frames(bench, plan, indices[:1])
-    return applicable(bench, with_donors(bench, plan.chosen(), indices), subject)
+    return applicable(bench, plan, subject, donors_of(bench, indices))
 
 
 def agreement_of_batch(

@@ -125,10 +125,21 @@ def frame_symbols(
     return FrameSymbols(value, first, rates, known)
 
 
-@torch.no_grad()
 def donors_of(bench: Workbench, indices: np.ndarray) -> Donors | None:
-    """Some of these frames to draw parts from; None where there are too few, or sequences of several lengths."""
+    """Some of these frames to draw parts from; None where there are too few, or sequences of several lengths.
+
+    Asked for the same frames again it gives the same donors, made once.
+    """
     few = np.sort(np.random.default_rng([bench.parts.seed, 1]).permutation(indices)[:DONORS])
+    key = few.tobytes()
+    if key not in bench.donors:
+        bench.donors.clear()  # a few hundred frames are held, no more
+        bench.donors[key] = _donors(bench, few)
+    return bench.donors[key]
+
+
+@torch.no_grad()
+def _donors(bench: Workbench, few: np.ndarray) -> Donors | None:
     parts, held = [], 0
     for batch in evaluation_loader(bench.source, few, 32):
         batch = batch.to(bench.accelerator.device)

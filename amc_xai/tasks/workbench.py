@@ -14,6 +14,7 @@ from amc_xai.data.residency import resident
 from amc_xai.errors import UserError
 from amc_xai.model import Classifier, MultiTaskNetwork
 from amc_xai.parts import Parts
+from amc_xai.perturbation import Donors
 from amc_xai.tasks.facts import length_range, settle, told, trained_facts
 from amc_xai.tasks.lengths import check_lengths
 from amc_xai.tasks.starting import start_from
@@ -38,6 +39,8 @@ class Workbench:
     """What is known of the frames, without what is only assumed."""
     said: set[str] = field(default_factory=set)
     """What the log has said of the explanation: it is tried before the work, and says all of it then."""
+    donors: dict[bytes, Donors | None] = field(default_factory=dict)
+    """The latest donors, by the frames that they are: each part of an explanation takes parts from the same."""
 
     @classmethod
     def build(cls, parts: Parts) -> "Workbench":

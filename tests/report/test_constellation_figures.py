@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from amc_xai.errors import UserError
+from amc_xai.report.attribution_maps import attribution_by_snr, attribution_grid
 from amc_xai.report.constellations import (
     FAINTEST,
     MASKED_FRAMES,
@@ -112,6 +113,30 @@ def test_masked_pixels_are_loud_and_the_others_unchanged(gallery):
         assert original[..., 0] == pytest.approx(brightness(gallery.image[g, 0]))
         assert twin[mask] == pytest.approx(np.tile(LOUD, (mask.sum(), 1)))
         assert np.array_equal(twin[~mask], original[~mask])
+
+
+def test_no_picture_that_nothing_was_taken_from_is_shown_as_masked(gallery):
+    # As `cluster` on `residual`: of the second channel the first selector takes nothing; of frame 1 none does.
+    cluster, top = (gallery.masks["top"].copy() for _ in range(2))
+    cluster[:, 1], cluster[1], top[1] = False, False, False
+    maps = {f"rise_{task}": gallery.image - 0.3 for task in ("modulation", "snr")}
+    some = replace(gallery, masks={"cluster": cluster, "top": top}, attributions=maps)
+    for channel, selectors in (("trajectory", {"cluster", "top"}), ("symbols", {"top"})):
+        twins = masked_twins(some, channel)
+        assert set(images(twins)) == {"1|original", "3|original", *(f"3|{selector}" for selector in selectors)}
+        assert [text.get_text() for axes in twins.axes for text in axes.texts] == ["nothing masked"] * len(
+            selectors
+        )
+        first = min(selectors)
+        shown = attribution_grid(some, channel)
+        assert shown.axes[1].get_title(loc="center") == f"mask:\n{first}"
+        assert "3|mask" in images(shown) and "1|mask" not in images(shown)
+        assert (pixels(images(shown)["3|mask"]) == np.float32(LOUD)).all(-1).any()
+        by_snr = attribution_by_snr(some, channel)
+        assert by_snr.axes[0].get_title(loc="center") == f"image, masked by {first}"
+    nothing = replace(some, masks={"cluster": cluster & False})
+    assert attribution_by_snr(nothing, "symbols").axes[0].get_title(loc="center") == "image"
+    assert "3|mask" not in images(attribution_grid(nothing, "symbols"))
 
 
 def test_twins_are_cut_to_what_is_lit_or_masked(gallery):

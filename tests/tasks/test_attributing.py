@@ -72,6 +72,7 @@ def bench_of(folder, representation, network, methods, **options):
         accelerator=make_accelerator("cpu", "fp32"),
         source=source,
         said=set(),
+        donors={},
         classifier=Classifier(representation, network, ["A", "B"], [0.0, 10.0]),
     )
 

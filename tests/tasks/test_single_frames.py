@@ -58,6 +58,15 @@ def test_worked_and_changed_frames_are_those_of_the_network(bench_of, tmp_path):
     assert all((changed["image"][:, v] != changed["image"][:, 0]).any() for v in range(1, 5))
 
 
+def test_donors_of_the_same_frames_are_made_once(bench_of, monkeypatch):
+    bench = bench_of()
+    first = donors_of(bench, bench.split.test)
+    monkeypatch.setattr(bench.source, "read", None)
+    assert donors_of(bench, bench.split.test[::-1].copy()[::-1]) is first
+    with pytest.raises(TypeError):
+        donors_of(bench, bench.split.test[:20])
+
+
 def test_the_noise_that_is_added_takes_ten_decibels(bench_of):
     from amc_xai.tasks.worked import changed_frames
 
