@@ -176,6 +176,8 @@ def attribution_by_snr(gallery: Gallery, channel: str, *, snr_definition: str | 
         Patch(facecolor="none", edgecolor="none", label="number: probability of what was named (%)"),
     ]
     figure.legend(handles=notes, loc="outside lower center", ncols=len(notes), fontsize=9, labelcolor=MUTED)
+    # The title's place is right only once the pictures have their shape.
+    figure.draw_without_rendering()
     return figure
 
 

@@ -1,6 +1,7 @@
 """What the attribution figures draw is what the files say."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,13 @@ from amc_xai.report.attribution import (
     sanity_by_layer,
 )
 from amc_xai.report.attribution_files import read_curves, read_table
-from amc_xai.report.attribution_maps import attribution_by_snr, attribution_grid, pooled_signed, signed_brightness
+from amc_xai.report.attribution_maps import (
+    SIGNED,
+    attribution_by_snr,
+    attribution_grid,
+    pooled_signed,
+    signed_brightness,
+)
 from amc_xai.report.attribution_points import attribution_points, constellations_of, shares_of
 from amc_xai.report.attribution_traces import CLOSE_UP, attribution_traces, strongest_stretch
 from amc_xai.report.figures import build_figures
@@ -138,6 +145,25 @@ def test_the_grid_shows_image_mask_and_a_map_a_task(explained):
     assert len(shown) == 2  # one frame a class
     captions = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
     assert any("(75 %)" in caption for caption in captions)
+
+
+def test_maps_have_one_scale_for_all_channels_tell_their_shares_and_say_where_they_are_empty(gallery):
+    strong = np.where(gallery.image > 0, 1.0, 0.0).astype(np.float32)
+    strong[:, 1] *= 0.1  # the second channel says a tenth of what the first does, where as much is lit
+    maps = {f"rise_{task}": strong for task in ("modulation", "snr")}
+    for c, channel in enumerate(("trajectory", "symbols")):
+        figure = attribution_grid(replace(gallery, attributions=maps), channel)
+        shown = {image.get_gid(): np.asarray(image.get_array()) for axes in figure.axes for image in axes.images}
+        strongest = shown["1|rise|modulation"].reshape(-1, 3)
+        strongest = strongest[strongest.sum(1).argmin()]
+        assert strongest == pytest.approx(SIGNED((1.0, 0.55)[c])[:3], abs=0.02)
+        chosen = strong[[1, 3]]  # each class at its highest SNR
+        shares = np.abs(chosen).sum((0, 2, 3), dtype=np.float64)
+        titles = [axes.get_title(loc="center") for axes in figure.axes]
+        assert sum(f", {100 * shares[c] / shares.sum():.0f} %" in title for title in titles) == 2
+    nothing = {name: np.zeros_like(strong) for name in maps}
+    figure = attribution_grid(replace(gallery, attributions=nothing), "symbols")
+    assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["empty"] * 4
 
 
 def test_maps_keep_sign_and_zero_when_scaled_and_shrunk():

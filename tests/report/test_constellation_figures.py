@@ -115,6 +115,16 @@ def test_masked_pixels_are_loud_and_the_others_unchanged(gallery):
         assert np.array_equal(twin[~mask], original[~mask])
 
 
+def test_each_grid_says_what_its_own_channels_axes_are(gallery):
+    told = ["I to the right, Q upwards, each from −2 to 2", "angle: the phase of the noise"]
+    for channel, says in zip(("trajectory", "symbols"), told, strict=True):
+        (legend,) = constellation_grid(replace(gallery, axes=told), channel).legends
+        assert says in [text.get_text().replace("\n", " ") for text in legend.get_texts()]
+        assert not set(told) - {says} & {text.get_text() for text in legend.get_texts()}
+    for legend in constellation_grid(gallery, "symbols").legends:  # what isn't known isn't told
+        assert [text.get_text() for text in legend.get_texts()] == ["modulation named wrongly"]
+
+
 def test_no_picture_that_nothing_was_taken_from_is_shown_as_masked(gallery):
     # As `cluster` on `residual`: of the second channel the first selector takes nothing; of frame 1 none does.
     cluster, top = (gallery.masks["top"].copy() for _ in range(2))

@@ -15,6 +15,7 @@ from amc_xai.config import register
 from amc_xai.data import Facts
 from amc_xai.explain import perturbation_scores, write_pis_csv
 from amc_xai.explain.attribution import AttributionPlan, GradCam, IntegratedGradients
+from amc_xai.explain.attribution_scores import Subject
 from amc_xai.model.network import Classifier, Prediction
 from amc_xai.parts import trusted_targets
 from amc_xai.perturbation import Bottom, PerturbationPlan, Random, Top, View, Zero
@@ -23,6 +24,8 @@ from amc_xai.report.attribution_files import read_curves, read_table
 from amc_xai.report.figures import build_figures
 from amc_xai.representation import Constellation, Iq
 from amc_xai.tasks.attributing import explain_by_attribution
+from amc_xai.tasks.attribution_methods import applicable, check_methods
+from amc_xai.tasks.perturbing import operators_of
 from amc_xai.training import make_accelerator
 
 FACTS = Facts(512, 8.0)
@@ -162,3 +165,46 @@ def test_none_and_fused_inputs_leave_nothing(tmp_path, caplog):
         explain_by_attribution(bench_of(tmp_path, Both(), Fused(), {"rise": None}), np.arange(12))
     assert "several inputs at once" in caplog.text and "rise" in caplog.text
     assert not list(tmp_path.iterdir())
+
+
+def test_what_does_not_apply_is_said_before_the_work_and_once(tmp_path, caplog):
+    class Planes(nn.Module):
+        """Channels that are pictures of different planes, on which one map over the plane says nothing."""
+
+        channels, planes = ("symbols", "residual"), {"symbols": "I and Q of symbols", "residual": "noise"}
+
+        def forward(self, iq):
+            return iq.abs().unflatten(2, (5, 8))
+
+    class Convolved(Reader):
+        def __init__(self):
+            super().__init__()
+            self.features = nn.Conv2d(2, 2, 3, padding=1)
+
+        def forward(self, x):
+            return super().forward(self.features(x))
+
+    methods = {"grad_cam": GradCam(), "ig": IntegratedGradients(4, 4)}
+    bench = bench_of(tmp_path, Planes(), Convolved(), methods)
+    with caplog.at_level("INFO"):
+        check_methods(bench, np.arange(12))
+    (said,) = (record.message for record in caplog.records if "grad_cam" in record.message)
+    assert said.startswith("grad_cam is skipped: ") and "I and Q of symbols, noise" in said
+    assert not list(tmp_path.iterdir())
+    iq = bench.source.read(np.arange(2))
+    subject = Subject(Planes()(iq), {task: torch.zeros(2, dtype=torch.int64) for task in ("modulation", "snr")})
+    with caplog.at_level("INFO"):
+        assert list(applicable(bench, bench.parts.make["attribution"], subject, None)) == ["ig"]
+    assert sum("grad_cam" in record.message for record in caplog.records) == 1
+
+
+def test_emptying_never_stands_alone(tmp_path, caplog):
+    bench = bench_of(tmp_path, Constellation(FACTS, image_size=8), Reader(), {})
+    with caplog.at_level("INFO"):
+        operators = operators_of(bench, bench.parts.make["perturbation"])
+    assert list(operators) == ["zero", "resample"] and "emptiness is an answer of its own" in caplog.text
+    bench.source.image_shape = (1, 8, 8)  # pictures that somebody brought: their points are not known
+    assert list(operators_of(bench, bench.parts.make["perturbation"])) == ["zero", "swap"]
+    with initialize_config_dir(str(CONF)):
+        operator = compose("config").perturbation.operator
+    assert operator._target_ == "amc_xai.perturbation.Resample"

@@ -6,9 +6,11 @@ import logging
 
 import pytest
 from hydra import compose, initialize_config_dir
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from amc_xai.__main__ import config_folder
 from amc_xai.errors import UserError
+from amc_xai.model import MultiTaskNetwork
 from amc_xai.parts import make_parts
 from amc_xai.tasks import explain, train
 
@@ -121,3 +123,28 @@ def test_a_fused_network_is_scored_by_its_image_and_says_that_no_map_applies(exp
     assert "attribution is skipped: this network takes several inputs at once (fused)" in caplog.text
     assert (folder / "pis.csv").exists() and not (folder / "attribution.csv").exists()
     assert "What masking costs" in (folder / "report.html").read_text()
+
+
+def test_an_explanation_as_it_comes_passes_each_frame_150_times_at_most(tmp_path):
+    seen = []
+
+    def count(module, inputs):
+        if isinstance(module, MultiTaskNetwork):
+            seen.append(len(inputs[0]))
+
+    given = ["backbone=timm", "backbone.name=test_resnet", "representation.image_size=32", "limits=none"]
+    tiny = [override for override in TINY if not override.startswith("perturbation")]
+    with initialize_config_dir(config_folder()):
+        parts = make_parts(compose("config", [*tiny, *given, "dataset.frame_length=256"]), tmp_path, [])
+    handle = register_module_forward_pre_hook(count)
+    try:
+        explain.run(parts, part="all")
+    finally:
+        handle.remove()
+    masks = {
+        (row["selector"], row["channel"])
+        for row in csv.DictReader((tmp_path / "pis.csv").read_text().splitlines())
+    }
+    assert len(masks) == 2 * 4 + 2 and (tmp_path / "evidence.csv").exists()
+    # Of 40 frames: what a few frames alone are shown for, and the symbols one by one, weighs more than of 1,000.
+    assert sum(seen) <= 150 * 40

@@ -1,5 +1,6 @@
 """What ``task=explain`` leaves of single frames: three at work, changed ones, the optimal observer beside them."""
 
+import csv
 import logging
 
 import numpy as np
@@ -12,9 +13,13 @@ from amc_xai.limits.evidence import symbol_evidence
 from amc_xai.report.attribution_files import read_table
 from amc_xai.report.evidence import NEEDED
 from amc_xai.report.worked import CHANGED, WORKED, read_archive
+from amc_xai.tasks.attributing import explain_by_attribution
 from amc_xai.tasks.evidence import evidence_of, weigh_evidence
+from amc_xai.tasks.explaining import explain
 from amc_xai.tasks.views import donors_of, view_of
 from amc_xai.tasks.worked import DONORS, show_frames
+
+COUNTS = ("frames", "modulation_frames", "snr_frames", "items")
 
 
 def test_worked_and_changed_frames_are_those_of_the_network(bench_of, tmp_path):
@@ -77,6 +82,23 @@ def test_the_noise_that_is_added_takes_ten_decibels(bench_of):
     added = float((noisy - iq).square().sum(1).mean())
     # Mean sample power 1, so N = 8 / 10^2.4 a sample; nine times as much comes on top.
     assert added == pytest.approx(9 * 8 / 10**2.4, rel=0.05)
+
+
+def test_every_table_of_an_explanation_says_of_how_many_frames_it_is(bench_of, tmp_path):
+    small = ["attribution.frames=4", "attribution.metric_frames=2", "attribution.sanity_layers=1"]
+    quick = ["attribution.curve_steps=2", "attribution.random_orders=1", "perturbation.evidence_frames=8"]
+    bench = bench_of("attribution=smooth_grad", "perturbation.fractions=[0.5]", *small, *quick)
+    indices = bench.split.test[::4]
+    explain(bench, indices)
+    explain_by_attribution(bench, indices)
+    weigh_evidence(bench, indices)
+    tables = {path.name: list(csv.DictReader(path.read_text().splitlines())) for path in tmp_path.glob("*.csv")}
+    # What maps foretell for masks is of the frames that pis.csv and attribution.csv tell.
+    del tables["pis_vs_attribution.csv"]
+    assert {"pis.csv", "channels.csv", "flows.csv", "contrast.csv", "evidence.csv", "sanity.csv"} <= set(tables)
+    for name, rows in tables.items():
+        counts = [int(value) for key, value in rows[0].items() if key in COUNTS]
+        assert counts and all(0 < count <= len(indices) for count in counts), name
 
 
 def test_evidence_is_weighed_beside_maps_that_know_nothing(bench_of, tmp_path):
