@@ -90,6 +90,15 @@ def test_groups_on_the_command_line_replace_the_checkpoints(cli, trained, tmp_pa
     np.testing.assert_allclose(after["modulation_probability"], before["modulation_probability"], atol=1e-4)
 
 
+def test_limits_none_of_the_training_holds_for_its_tests_unless_given(cli, trained):
+    """``trained`` was made with limits=none."""
+    checkpoint = f"checkpoint={trained}/checkpoints/best.pt"
+    plain = cli("task=evaluate", checkpoint, "device=cpu")
+    asked = cli("task=evaluate", checkpoint, "device=cpu", "limits=auto")
+    assert plain.code == asked.code == 0
+    assert "limits.csv" not in plain.files and "limits.csv" in asked.files
+
+
 def test_explain_on_a_checkpoint(cli, trained):
     result = cli(
         "task=explain",
