@@ -40,7 +40,7 @@ def run(cfg: DictConfig) -> float | list[float] | None:
     job = HydraConfig.get()
     overrides = list(job.overrides.task)
     try:
-        config.refuse_lone_search(job.runtime.choices, job.mode == RunMode.MULTIRUN, overrides)
+        config.refuse_lone_search(job.runtime.choices, job.mode == RunMode.MULTIRUN)
         if job.mode == RunMode.MULTIRUN and int(os.environ.get("WORLD_SIZE", 1)) > 1:
             raise UserError(
                 "-m goes with one process a job; for several devices start one controller on each instead"
@@ -104,9 +104,10 @@ def main() -> None:
         print("stopped by the user", file=sys.stderr)
         sys.exit(130)
     except (HydraException, OmegaConfBaseException) as error:
-        print(error, file=sys.stderr)
-        if isinstance(error.__cause__, OmegaConfBaseException):
-            print(error.__cause__, file=sys.stderr)
+        from amc_xai.mistyped import plainly
+
+        causes = [error, *([error.__cause__] if isinstance(error.__cause__, OmegaConfBaseException) else [])]
+        print(plainly(error, Path(config_folder())) or "\n".join(map(str, causes)), file=sys.stderr)
         sys.exit(1)
     except OSError as error:
         if not blames_run_folder(error):

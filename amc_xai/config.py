@@ -14,12 +14,12 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, command_again, guess
 
 log = logging.getLogger(__name__)
 AUTO = "auto"  # resume=auto: from what the run folder holds already
 # Keys that describe this job rather than the trained network: a checkpoint never brings its own.
-OF_THE_JOB = ("task", "device", "checkpoint", "resume", "tracker", "limits")
+OF_THE_JOB = ("task", "device", "checkpoint", "resume", "tracker")
 # Keys that describe what a trained network takes in and how it is built: a training that starts from one has them
 # from its checkpoint.
 OF_THE_NETWORK = ("representation", "backbone", "extractor", "head")
@@ -130,7 +130,7 @@ def check(cfg: DictConfig) -> None:
     check_init(cfg.init, task, None if cfg.resume == AUTO else cfg.resume)
     check_tracker(cfg.tracker, task)
     if cfg.limits not in ("auto", "none"):
-        raise UserError(f"limits must be auto or none, not {cfg.limits!r}")
+        raise UserError(f"limits must be auto or none, not {cfg.limits!r}{guess(cfg.limits, ('auto', 'none'))}")
     for key in ("epochs", "batch_size"):
         if cfg.trainer[key] < 1:
             raise UserError(f"trainer.{key} must be 1 or more, not {cfg.trainer[key]}")
@@ -188,7 +188,8 @@ def check_perturbation(perturbation: DictConfig) -> None:
     unknown = [name for name in perturbation.selectors if name not in available]
     if unknown:
         raise UserError(
-            f"perturbation.selectors: there is no selector {unknown[0]!r}; choose from {', '.join(available)}"
+            f"perturbation.selectors: there is no selector {unknown[0]!r}{guess(unknown[0], available)}; "
+            f"choose from {', '.join(available)}"
         )
     for name in ("selectors", "fractions"):
         if not perturbation[name]:
@@ -198,9 +199,8 @@ def check_perturbation(perturbation: DictConfig) -> None:
             raise UserError(f"perturbation.fractions: {fraction} lies outside (0, 1]; 0.01 masks 1 %")
 
 
-def refuse_lone_search(choices: DictConfig, multirun: bool, overrides: list[str]) -> None:
+def refuse_lone_search(choices: DictConfig, multirun: bool) -> None:
     """A search without ``-m`` would run a single job and look as if it had searched."""
     search = choices.get("hparams_search")
     if search not in (None, "null") and not multirun:
-        rest = " ".join(o for o in overrides)
-        raise UserError(f"hparams_search={search} needs a multirun; the command is: python -m amc_xai -m {rest}")
+        raise UserError(f"hparams_search={search} needs a multirun; the command is: {command_again('', '-m')}")

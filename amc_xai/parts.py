@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from amc_xai.config import AUTO, OF_THE_JOB, OF_THE_NETWORK
 from amc_xai.errors import UserError
 from amc_xai.resuming import settle_resume
-from amc_xai.signatures import check_arguments
+from amc_xai.signatures import TRUST, check_arguments
 
 
 def trusted_targets() -> tuple[str, ...]:
@@ -25,7 +25,7 @@ def trusted_targets() -> tuple[str, ...]:
     A config file is data and can come from anywhere, so it can't extend this list; the environment variable
     ``AMC_XAI_TRUST`` can (comma-separated, such as ``my_lab.*``).
     """
-    added = [entry.strip() for entry in os.environ.get("AMC_XAI_TRUST", "").split(",")]
+    added = [entry.strip() for entry in os.environ.get(TRUST, "").split(",")]
     return ("amc_xai.*", "torch.nn.modules.*", "torch.optim.*", *filter(None, added))
 
 
@@ -57,6 +57,8 @@ GROUPS = (
     "dataset", "split", "augmentation", "representation", "backbone", "extractor", "head", "loss", "optimizer",
     "scheduler", "curriculum", "trainer", "perturbation", "attribution", "tracker",
 )  # fmt: skip
+# What other tasks than a training seldom ask for.
+OF_TRAINING = ("augmentation", "loss", "optimizer", "scheduler", "curriculum")
 
 
 def make_parts(cfg: DictConfig, folder: Path, overrides: list[str]) -> Parts:
@@ -84,15 +86,23 @@ def make_parts(cfg: DictConfig, folder: Path, overrides: list[str]) -> Parts:
     # A task that reads files alone starts at once: instantiating the groups imports torch.
     groups = GROUPS if cfg.task.get("needs_parts", True) else ()
     plain = OmegaConf.to_container(chosen, resolve=True)
-    for group in ("task", *groups):
-        check_arguments(plain[group], group, trusted_targets())
-    make = {
-        group: instantiate(chosen[group], _convert_="all", _execution_whitelist_=trusted_targets())
-        for group in groups
-    }
-    if groups and plain["optimizer"]["_target_"].startswith(("torch.", "amc_xai.")):
-        make["optimizer"] = in_one_sentence("optimizer", make["optimizer"])
+    check_arguments(plain["task"], "task", trusted_targets())
+    later = () if cfg.task.get("name") == "train" else OF_TRAINING
+    make = {group: (when_asked if group in later else factory)(chosen[group], group) for group in groups}
     return Parts(OmegaConf.to_container(cfg, resolve=True), overrides, folder, make, loaded, initial, goes_on)
+
+
+def factory(node: DictConfig, group: str) -> Callable:
+    """What a group's part is made with, once its keys are checked."""
+    check_arguments(OmegaConf.to_container(node, resolve=True), group, trusted_targets())
+    made = instantiate(node, _convert_="all", _execution_whitelist_=trusted_targets())
+    own = str(node.get("_target_")).startswith(("torch.", "amc_xai."))
+    return in_one_sentence(group, made) if group == "optimizer" and own else made
+
+
+def when_asked(node: DictConfig, group: str) -> Callable:
+    """The same, looked at when it is called: an explanation needs no loss, whose module may be out of reach."""
+    return lambda *args, **options: factory(node, group)(*args, **options)
 
 
 def in_one_sentence(group: str, make: Callable) -> Callable:

@@ -17,7 +17,7 @@ from amc_xai.search import repeated_trials, study_name
 
 log = logging.getLogger(__name__)
 # What may differ from one start to the next: how long to train, and what is done with the network afterwards.
-MAY_CHANGE = (*OF_THE_JOB, "init", "trainer", "perturbation", "attribution")
+MAY_CHANGE = (*OF_THE_JOB, "limits", "init", "trainer", "perturbation", "attribution")
 
 
 def settle_resume(cfg: DictConfig, folder: Path) -> DictConfig:

@@ -4,8 +4,12 @@ Whatever is wrong with a value's kind is said before work, in one sentence that 
 lies in its range is for the part itself to say.
 """
 
+import importlib.util
 import inspect
 import math
+import os
+import shlex
+import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -13,8 +17,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hydra.utils import get_object
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, command_again, guess, one_line
 
+TRUST = "AMC_XAI_TRUST"  # the environment variable that adds to what a configuration may call
 WORDS = {
     int: "a whole number",
     float: "a finite number",
@@ -32,17 +37,54 @@ def check_arguments(node: Any, where: str, trusted: tuple[str, ...]) -> None:
     Targets that ``trusted`` doesn't allow are not looked at: to look is to import.
 
     Raises:
-        UserError: for a key that the target doesn't take, or a value of the wrong kind.
+        UserError: for a target that isn't trusted or isn't there, a key that it doesn't take, or a value of the
+            wrong kind.
     """
     if isinstance(node, dict):
         target = node.get("_target_")
-        if isinstance(target, str) and any(fnmatchcase(target, pattern) for pattern in trusted):
+        if isinstance(target, str):
+            if not any(fnmatchcase(target, pattern) for pattern in trusted):
+                raise UserError(untrusted(target, where))
+            refuse_absent(target, where)
             check_call(target, {k: v for k, v in node.items() if not is_reserved(k)}, where)
         for key, value in node.items():
             check_arguments(value, f"{where}.{key}", trusted)
     elif isinstance(node, list):
         for k, value in enumerate(node):
             check_arguments(value, f"{where}[{k}]", trusted)
+
+
+def untrusted(target: str, where: str) -> str:
+    """How to say that a part of one's own may be called."""
+    already = os.environ.get(TRUST)
+    trust = ",".join([*([already] if already else []), f"{target.partition('.')[0]}.*"])
+    return (
+        f"{where}: a configuration may call this package and torch, and {target} is of another; if you trust it, "
+        f"give the command again as: {command_again(f'{TRUST}={shlex.quote(trust)}')}"
+    )
+
+
+def refuse_absent(target: str, where: str) -> None:
+    """Raise UserError where there is no such class or function, with what may be meant or missing."""
+    top = target.partition(".")[0]
+    if top not in sys.modules and importlib.util.find_spec(top) is None:
+        raise UserError(
+            f"{where}: {target} isn't on Python's path; give the command in the folder that holds {top}.py, "
+            f"or name that folder: {command_again('PYTHONPATH=FOLDER')}"
+        )
+    held, names = None, target.split(".")
+    for place, name in enumerate(names):
+        before, so_far = held, ".".join(names[: place + 1])
+        try:
+            # A module within a package is no attribute of it before it is imported.
+            package = hasattr(held, "__path__") and not hasattr(held, name)
+            module = held is None or (package and importlib.util.find_spec(so_far) is not None)
+            held = importlib.import_module(so_far) if module else getattr(held, name, None)
+        except Exception as error:  # whatever the user's own module does wrong
+            reason = f"{type(error).__name__}: {one_line(error)}"
+            raise UserError(f"{where}: {target} can't be loaded ({reason})") from error
+        if held is None:
+            raise UserError(f"{where}: {so_far.rpartition('.')[0]} has no {name}{guess(name, dir(before))}")
 
 
 def is_reserved(key: str) -> bool:
@@ -56,14 +98,17 @@ def check_call(target: str, given: dict[str, Any], where: str) -> None:
         called = get_object(target)
         parameters = inspect.signature(called).parameters
         hints = get_type_hints(called.__init__ if inspect.isclass(called) else called)
-    except Exception:  # no such target, or none that tells what it takes: making it will say more
+    except Exception:  # nothing that tells what it takes: making it will say more
         return
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     name = target.rpartition(".")[2]
     for key, value in given.items():
         if key not in parameters and not takes_any:
             known = [p.name for p in parameters.values() if p.default is not p.empty or p.name in given]
-            raise UserError(f"{where}.{key}: {name} takes no {key}; it takes {', '.join(known) or 'no keys'}")
+            raise UserError(
+                f"{where}.{key}: {name} takes no {key}{guess(key, known)}; "
+                f"it takes {', '.join(known) or 'no keys'}"
+            )
         if key in hints and not fits(value, hints[key]):
             raise UserError(f"{where}.{key} must be {in_words(hints[key])}, not {value!r}")
 

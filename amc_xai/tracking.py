@@ -1,14 +1,17 @@
 """Where numbers go besides the run folder; the folder itself always gets its JSON lines."""
 
 import json
+import logging
 import os
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any, Protocol
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.search import study_name
 
+log = logging.getLogger(__name__)
 MODES = ("offline", "online", "disabled")
 
 
@@ -66,7 +69,7 @@ class WandbTracker:
         save_best: bool = False,
     ):
         if mode not in MODES:
-            raise UserError(f"tracker.mode must be one of {', '.join(MODES)}, not {mode!r}")
+            raise UserError(f"tracker.mode must be one of {', '.join(MODES)}, not {mode!r}{guess(mode, MODES)}")
         self.project, self.entity, self.mode, self.group = project, entity, mode, group
         self.save_best = save_best
         self.run = None
@@ -117,9 +120,15 @@ class WandbTracker:
         self.run.log_artifact(artifact, aliases=["best"])
 
     def finish(self, failed: bool = False) -> None:
-        if self.run is not None:
-            self.run.finish(exit_code=1 if failed else 0)
-            self.run = None
+        if self.run is None:
+            return
+        place, url = Path(self.run.dir).absolute().parent, self.run.url
+        self.run.finish(exit_code=1 if failed else 0)
+        self.run = None
+        if self.mode == "online":
+            log.info("W&B: the run is at %s", url)
+        elif self.mode == "offline":
+            log.info("W&B: the run is in %s; upload it with: wandb sync %s", place, shlex.quote(str(place)))
 
 
 class TensorBoardTracker:

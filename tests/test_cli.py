@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
+from amc_xai.parts import leaves
 from tests.conftest import tiny
 
 ROOT = Path(__file__).parent.parent
@@ -85,6 +88,15 @@ def test_groups_on_the_command_line_replace_the_checkpoints(cli, trained, tmp_pa
     before, after = (np.load(folder / "predictions.npz") for folder in (trained, result.folder))
     # The store holds the very frames of the synthetic set, so the predictions are the same.
     np.testing.assert_allclose(after["modulation_probability"], before["modulation_probability"], atol=1e-4)
+
+
+def test_limits_none_of_the_training_holds_for_its_tests_unless_given(cli, trained):
+    """``trained`` was made with limits=none."""
+    checkpoint = f"checkpoint={trained}/checkpoints/best.pt"
+    plain = cli("task=evaluate", checkpoint, "device=cpu")
+    asked = cli("task=evaluate", checkpoint, "device=cpu", "limits=auto")
+    assert plain.code == asked.code == 0
+    assert "limits.csv" not in plain.files and "limits.csv" in asked.files
 
 
 def test_explain_on_a_checkpoint(cli, trained):
@@ -180,6 +192,18 @@ def test_multirun_over_a_group(cli):
     assert result.code == 0
     for number in ("0", "1"):
         assert (result.folder / number / "metrics.json").is_file()
+    last = result.out.strip().splitlines()[-1]
+    assert last.endswith(f"compare the runs with: python -m amc_xai task=leaderboard task.folder={result.folder}")
+
+
+def test_seed_changes_the_training_alone():
+    """The set and its split have their own, so that runs of several seeds are tested on the same frames."""
+    with initialize_config_dir(str(ROOT / "conf")):
+        plain, other = (compose("config", given) for given in ([], ["seed=1"]))
+    changed = {key for key, value in leaves(other).items() if leaves(plain)[key] != value}
+    assert changed == {"seed"}
+    seeds = [(cfg["dataset"]["seed"], cfg["split"]["seed"]) for cfg in map(OmegaConf.to_container, (plain, other))]
+    assert seeds == [(0, 0), (0, 0)]
 
 
 def test_single_snr_grid(cli):

@@ -10,9 +10,10 @@ import pytest
 from tests.conftest import tiny
 from tests.test_configs import NEEDS
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text().replace("\\\n", "")
 COMMANDS = sorted({c.strip() for c in re.findall(r"python -m amc_xai([^\n`#]*)", README)})
-OWN = "hydra.searchpath=[file://my_conf]"
+OWN = "my_"  # modules and settings of one's own, which the README spells out
 # One trial of a search, one run of a sweep over experiments, are enough to see that the command runs.
 SEARCH = ["hydra.sweeper.n_trials=1", "backbone=timm", "backbone.name=test_resnet"]
 SWEEP = ["backbone=timm", "backbone.name=test_resnet", "seed=0", "extractor=none", "loss=fixed", "limits=none"]
@@ -52,7 +53,7 @@ def run_at_a_tiny_size(cli, command: str) -> None:
     given = shlex.split(command)
     keys = {override.split("=")[0] for override in given}
     task = next((o.split("=")[1] for o in given if o.startswith("task=")), "train")
-    if "hparams_search" in keys:
+    if keys & {"hparams_search", "hydra/sweeper"}:
         given += SEARCH
     elif "experiment" in keys and task == "train":
         own = NEEDS.get(next(o for o in given if o.startswith("experiment=")).replace("=", "/"), [])
@@ -83,15 +84,28 @@ def test_command_runs_and_draws(figures, cli, here, command):
 
 def test_example_of_a_network_of_ones_own(cli, here, monkeypatch):
     section = README.split("## Parts of your own")[1]
-    code, recipe = (re.search(rf"```{kind}\n(.*?)```", section, re.S)[1] for kind in ("python", "yaml"))
-    (here / "my_lab.py").write_text(code)
+    *code, recipe = (
+        code for kind in ("python", "yaml") for code in re.findall(rf"```{kind}\n(.*?)```", section, re.S)
+    )
+    (here / "my_lab.py").write_text("\n".join(code))
     where = here / re.search(r"write `(my_conf/\S+\.yaml)`", section)[1]
     where.parent.mkdir(parents=True)
     where.write_text(recipe)
-    given = shlex.split(next(c for c in COMMANDS if OWN in c))
+    network, selector = (shlex.split(next(c for c in COMMANDS if word in c)) for word in ("my_conf", "my_lab"))
     monkeypatch.syspath_prepend(here)
-    assert cli(*tiny(*given)).code == 1  # my_lab isn't trusted yet
+    untrusted = cli(*tiny(*network))
+    assert untrusted.code == 1 and "AMC_XAI_TRUST='my_lab.*' python -m amc_xai 'hydra.searchpath=" in untrusted.out
     monkeypatch.setenv("AMC_XAI_TRUST", "my_lab.*")
-    done = cli(*tiny(*given))
+    done = cli(*tiny(*network))
     assert done.code == 0
     assert {"metrics.json", "history.jsonl", "report.html"} <= done.files
+    explained = cli(*selector, "perturbation.fractions=[0.5]")
+    assert explained.code == 0
+    assert "\nleftmost," in (explained.folder / "pis.csv").read_text()
+
+
+def test_brackets_are_quoted():
+    """A shell such as zsh takes brackets that aren't for names of files."""
+    texts = [README, *(path.read_text() for path in (ROOT / "docs").glob("*.md"))]
+    commands = [c for text in texts for c in re.findall(r"python -m amc_xai([^\n`#]*)", text)]
+    assert [c for c in commands if re.search(r"[\[({]", re.sub(r"'[^']*'", "", c))] == []

@@ -11,7 +11,7 @@ from amc_xai.data.array_labels import classes_of, levels_of, places
 from amc_xai.data.choice import check_count, check_facts, check_names, choose_modulations, choose_snrs
 from amc_xai.data.copies import MOST_BYTES, origin_of_copies
 from amc_xai.data.stored import StoredArray, StoredFrames, frames_tensor, say_slow
-from amc_xai.errors import UserError, printable
+from amc_xai.errors import UserError, guess, printable
 
 log = logging.getLogger(__name__)
 DEFAULT = {"x": "X", "y": "y", "snr": "snr"}
@@ -148,7 +148,8 @@ def find(file: ArrayFile, key: str, name: str) -> StoredArray | None:
         return None
     more = ", or null for frames without such labels" if key != "x" else ""
     raise UserError(
-        f"dataset.{key}: {file.path} holds no {name}; it holds {printable(', '.join(file.names[:20]), 300)}; "
+        f"dataset.{key}: {file.path} holds no {name}; it holds {printable(', '.join(file.names[:20]), 300)}"
+        f"{printable(guess(name, file.names), 80)}; "
         f"name frames, classes and SNRs by dataset.x, dataset.y and dataset.snr{more}"
     )
 

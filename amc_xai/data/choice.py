@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from amc_xai.errors import UserError
-from amc_xai.signal.classes import DIGITAL_17
+from amc_xai.errors import UserError, guess
+from amc_xai.signal.classes import DIGITAL_17, MODULATIONS
 from amc_xai.signal.snr import DEFINITIONS
 
 MOST_SAID = 50  # entries of a list in a sentence
@@ -20,7 +20,10 @@ def choose_modulations(
     """
     if isinstance(wanted, str):
         if wanted not in ("digital", "all"):
-            raise UserError(f"dataset.modulations must be a list of classes, digital or all, not {wanted!r}")
+            raise UserError(
+                f"dataset.modulations must be a list of classes, digital or all, not {wanted!r}"
+                f"{guess(wanted, ('digital', 'all'))}"
+            )
         wanted = [m for m in digital if m in present] if wanted == "digital" else None
         if wanted is not None and not wanted:
             raise UserError(
@@ -52,7 +55,9 @@ def choose(wanted: Sequence | None, present: list, key: str, where: str) -> list
     if absent:
         lacked, *held = (f"{p:g}" if isinstance(p, int | float) else p for p in (absent[0], *present))
         more = ", ..." if len(held) > MOST_SAID else ""
-        raise UserError(f"{key}: {where} holds no {lacked}; it holds {', '.join(held[:MOST_SAID])}{more}")
+        # A class that there is elsewhere was meant.
+        near = "" if isinstance(absent[0], int | float) or lacked in MODULATIONS else guess(lacked, held)
+        raise UserError(f"{key}: {where} holds no {lacked}{near}; it holds {', '.join(held[:MOST_SAID])}{more}")
     if len(set(wanted)) < len(wanted) or not wanted:
         raise UserError(f"{key} must name at least one entry, and each only once, not {list(wanted)}")
     return list(wanted)
@@ -72,7 +77,7 @@ def check_facts(
     if snr_definition not in (None, *DEFINITIONS):
         raise UserError(
             f"dataset.snr_definition must be one of {', '.join(DEFINITIONS)}, or null (not known), "
-            f"not {snr_definition!r}"
+            f"not {snr_definition!r}{guess(snr_definition, DEFINITIONS)}"
         )
 
 

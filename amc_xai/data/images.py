@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from amc_xai.data.cell_names import class_of
 from amc_xai.data.choice import check_count, check_facts, check_names, choose_modulations, choose_snrs
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 
 NAME = re.compile(
     r"(?P<type>.+?)_(?P<modulation>[^_]+)_SNR_(?P<snr>[+-]?\d+(?:\.\d+)?)_sample_(?P<k>\d+)"
@@ -66,11 +66,13 @@ class Images:
         for channel in channels:
             if channel not in types:
                 raise UserError(
-                    f"dataset.channels: {path} holds no pictures of type {channel}; it holds {', '.join(types)}"
+                    f"dataset.channels: {path} holds no pictures of type {channel}{guess(channel, types)}; "
+                    f"it holds {', '.join(types)}"
                 )
         if twin is not None and twin not in twins:
             raise UserError(
-                f"dataset.twin: {path} holds no twins named {twin}; it holds {', '.join(twins) or 'none'}"
+                f"dataset.twin: {path} holds no twins named {twin}{guess(twin, twins)}; "
+                f"it holds {', '.join(twins) or 'none'}"
             )
         wanted = twin or ""
         held = {key[:3] for key in found if key[3] == channels[0] and key[4] == wanted}

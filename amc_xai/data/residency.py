@@ -9,7 +9,7 @@ import torch
 
 from amc_xai.data.choice import check_switch
 from amc_xai.data.contracts import FrameSource, lengths_of
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 
 log = logging.getLogger(__name__)
 RESIDENCIES = ("auto", "disk", "memory", "device")
@@ -28,7 +28,8 @@ def resident(source: FrameSource, residency: str, half: bool, device: torch.devi
         UserError: for an unknown residency, or ``device`` without the memory for it.
     """
     if residency not in RESIDENCIES:
-        raise UserError(f"dataset.residency must be one of {', '.join(RESIDENCIES)}, not {residency!r}")
+        near = guess(residency, RESIDENCIES)
+        raise UserError(f"dataset.residency must be one of {', '.join(RESIDENCIES)}, not {residency!r}{near}")
     check_switch("dataset.half_precision", half)
     if residency == "disk" or getattr(source, "endless", False):
         return source

@@ -11,7 +11,7 @@ from amc_xai.data.blocks import LEFT_OUT, sharing, split_stretches
 from amc_xai.data.choice import check_seed
 from amc_xai.data.contracts import Origin
 from amc_xai.data.counts import least_frames, nearest_counts, random_keys
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,9 @@ class Split:
         if name == "all":
             return np.sort(np.concatenate([self.train, self.validation, self.test, self.gap]))
         if name not in PARTS:
-            raise UserError(f"task.part must be one of {', '.join(PARTS)}, all, not {name!r}")
+            raise UserError(
+                f"task.part must be one of {', '.join(PARTS)}, all, not {name!r}{guess(name, (*PARTS, 'all'))}"
+            )
         return getattr(self, name)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from amc_xai.data.choice import check_count, check_decibels, check_names, check_seed, check_switch
 from amc_xai.data.contracts import Batch
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.signal import Channel, Frames, draw_fresh, draw_seeded, synthesise
 from amc_xai.signal.classes import DIGITAL_17, MODULATIONS
 from amc_xai.signal.draws import SAMPLES, seeded_uniform
@@ -74,7 +74,9 @@ class Synthetic:
         self.modulations = check_names("dataset.modulations", modulations) or []
         unknown = [m for m in self.modulations if m not in MODULATIONS]
         if unknown or not self.modulations or len(set(self.modulations)) < len(self.modulations):
-            wrong = f"{unknown[0]!r} is unknown" if unknown else "name each class once, and at least one"
+            wrong = "name each class once, and at least one"
+            if unknown:
+                wrong = f"{unknown[0]!r} is unknown{guess(unknown[0], MODULATIONS)}"
             raise UserError(f"dataset.modulations: {wrong}; choose from {', '.join(MODULATIONS)}")
         check_count("dataset.frames_per_cell", frames_per_cell, null=False)
         check_count("dataset.frames_per_epoch", frames_per_epoch)

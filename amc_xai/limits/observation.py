@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.signal.classes import ANALOG, MODULATIONS
 from amc_xai.signal.constellations import UNIPOLAR
 from amc_xai.signal.filters import root_raised_cosine_spectrum
@@ -167,7 +167,9 @@ def check_classes(modulations: Sequence[str]) -> None:
         raise UserError("limits: there is no class of which to find a limit")
     for name in modulations:
         if name not in MODULATIONS and name not in UNIPOLAR.values():
-            raise UserError(f"limits: {name!r} is unknown, allowed are {', '.join(MODULATIONS)}")
+            raise UserError(
+                f"limits: {name!r} is unknown{guess(name, MODULATIONS)}, allowed are {', '.join(MODULATIONS)}"
+            )
         if name in ANALOG:
             raise UserError(
                 f"limits: {name} sends a message and no symbols, so it has no likelihood over symbols; leave the "

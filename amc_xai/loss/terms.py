@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.model.network import Prediction
 
 TARGETS = ("label", "posterior", "mixed")
@@ -121,7 +121,9 @@ class TaskTerms(nn.Module):
         super().__init__()
         check_smoothing("loss.label_smoothing", label_smoothing)
         if target not in TARGETS:
-            raise UserError(f"loss.target must be one of {', '.join(TARGETS)}, not {target!r}")
+            raise UserError(
+                f"loss.target must be one of {', '.join(TARGETS)}, not {target!r}{guess(target, TARGETS)}"
+            )
         self.target = target
         self.snr_term = snr_term(snrs)
         self.label_smoothing = label_smoothing

@@ -6,7 +6,7 @@ import timm
 import torch
 from torch import nn
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.model.image_sizes import Cropped, near_sizes, probe
 from amc_xai.ranges import check_range
 
@@ -45,7 +45,8 @@ class TimmBackbone(nn.Module):
         if not timm.is_model(name):
             close = timm.list_models(f"*{name[:6]}*")[:6]
             hint = f"close names: {', '.join(close)}" if close else "timm.list_models() lists them"
-            raise UserError(f"backbone.name: timm has no model {name!r}; {hint}")
+            meant = guess(name, timm.list_models())
+            raise UserError(f"backbone.name: timm has no model {name!r}{meant}; {hint}")
         check_range("[0, 1)", backbone__drop_rate=drop_rate)
         chosen = {"drop_rate": drop_rate, **(options or {})}
         # Without weights first: what can be wrong with size and options shows itself before anything is fetched.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.perturbation.operators import Operator
 from amc_xai.perturbation.selectors import Selector
 from amc_xai.perturbation.symbol_players import SymbolSelector
@@ -45,7 +45,8 @@ class PerturbationPlan:
     def __post_init__(self) -> None:
         if self.control is not None and self.control not in CONTROLS:
             raise UserError(
-                f"perturbation.control must be null (none) or one of {', '.join(CONTROLS)}, not {self.control!r}."
+                f"perturbation.control must be null (none) or one of {', '.join(CONTROLS)}, "
+                f"not {self.control!r}{guess(self.control, CONTROLS)}."
             )
         for key in ("evidence_frames", "donors"):
             if getattr(self, key) < 0:
@@ -63,7 +64,7 @@ class PerturbationPlan:
         for name in self.selectors:
             if name not in self.available:
                 raise UserError(
-                    f"perturbation.selectors: there is no selector {name!r}; "
+                    f"perturbation.selectors: there is no selector {name!r}{guess(name, self.available)}; "
                     f"choose from {', '.join(self.available)}."
                 )
             made = self.available[name]()

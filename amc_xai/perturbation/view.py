@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.perturbation.masks import Support
 
 # Asked for like a channel: every channel of the image, masked at once.
@@ -83,7 +83,7 @@ class View:
         """Return the place of ``channel`` among the image's channels; raise UserError if it has none."""
         if channel not in self.channels:
             raise UserError(
-                f"perturbation.channels: the image has no channel {channel!r}; "
+                f"perturbation.channels: the image has no channel {channel!r}{guess(channel, self.channels)}; "
                 f"choose from {', '.join(self.channels)}, or {TOGETHER} for every one at once."
             )
         return self.channels.index(channel)

@@ -57,8 +57,11 @@ def write_leaderboard(folders: Sequence[str | Path], into: Path) -> str:
         notes.append(f"{DASH}: a task that the loss left out (weight 0), and what needs it.")
     if not same_frames(runs):
         notes.append(
-            "The runs were tested on different frames: fix `dataset.seed` and `split.seed` to compare them."
+            "The runs were tested on different frames, which their differences hold as well: give all the same "
+            "`dataset` and `split`, with their seeds (`dataset.seed`, `split.seed`)."
         )
+    if any(len(entry.runs) == 2 for entry in table):
+        notes.append("Two runs are too few for an interval: run three seeds or more, such as `seed=0,1,2`.")
     if unfinished:
         notes.append("Left out, because they have no metrics.json: " + ", ".join(map(str, unfinished)) + ".")
     text = markdown(lines, notes)
@@ -129,13 +132,14 @@ def markdown(lines: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> str:
         for line in lines
     ]
     text = ["| " + " | ".join(row) + " |" for row in (header, ["---"] + ["---:"] * (len(header) - 1), *body)]
-    kinds = {line["interval"] for line in lines}
+    kinds = sorted({line["interval"] for line in lines} - {"none"})
     meaning = {
         "seeds": "of the mean over runs with different seeds (Student's t)",
         "frames": "of one run over its test frames (Wilson)",
     }
     devices = sorted({line["device"] for line in lines if line.get("device")})
-    text += ["", f"Accuracies in percent; 95 % intervals {', or '.join(meaning[k] for k in sorted(kinds))}."]
+    intervals = f"; 95 % intervals {', or '.join(meaning[k] for k in kinds)}" if kinds else ""
+    text += ["", f"Accuracies in percent{intervals}."]
     text += [
         "Multiply-adds of one frame; frames/s of training, and its time with validation"
         + (f" on {', '.join(devices)}." if devices else ".")

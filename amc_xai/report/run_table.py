@@ -21,6 +21,9 @@ from amc_xai.report.run_files import read_history, series
 
 HARD_CLASSES = ("64QAM", "128QAM", "256QAM")
 SEED = "seed"
+FEWEST = 3  # runs that an interval of their mean takes
+# Of a dataset's keys, what leaves the test frames as they are.
+NO_OTHER_FRAMES = ("residency", "half_precision", "endless", "frames_per_epoch", "channels")
 # Groups whose options are known by their names alone.
 SPEAKING = frozenset({"experiment", "dataset", "representation", "backbone"})
 
@@ -44,6 +47,16 @@ class Run:
         """What is possible at each SNR, {} where that isn't known."""
         path = self.folder / "limits.csv"
         return read_limits(path) if path.exists() else {}
+
+    @cached_property
+    def origin(self) -> str | None:
+        """The set and the places in it that were tested, by ``provenance.json``; None where that isn't there."""
+        path = self.folder / "provenance.json"
+        if not path.exists():
+            return None
+        told = json.loads(path.read_text(encoding="utf-8"))
+        made = {k: v for k, v in (told.get("dataset") or {}).items() if k not in NO_OTHER_FRAMES}
+        return json.dumps([told.get("test_frames_sha256"), made], sort_keys=True)
 
     @cached_property
     def predictions(self) -> Predictions | None:
@@ -94,7 +107,7 @@ class Entry:
         return snrs, [float(np.mean([curve[snr] for curve in curves if snr in curve])) for snr in snrs]
 
     def accuracy(self, name: str) -> tuple[float, float, float]:
-        """Mean over the runs of the accuracy ``name`` with its 95 % interval (see :func:`over_seeds`)."""
+        """Mean over the runs of the accuracy ``name`` and its 95 % interval (see :func:`over_seeds`)."""
         told = [run.metrics for run in self.runs if run.trained(name) and run.metrics[name] is not None]
         if len(told) == 1:
             return (told[0][name], *told[0]["interval95"][name])
@@ -105,12 +118,12 @@ def over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
     """Mean of n runs and its 95 % interval, mean -+ t(n - 1) s / sqrt(n) with Student's t, within 0..1.
 
     The interval is of the mean over seeds: it holds the scatter of training together with that of the test
-    frames. NaN bounds for fewer than two values.
+    frames. NaN bounds for fewer than ``FEWEST`` values: of two, t is 12.7, and the interval says nothing.
     """
     if not values:
         return math.nan, math.nan, math.nan
     mean = float(np.mean(values))
-    if len(values) < 2:
+    if len(values) < FEWEST:
         return mean, math.nan, math.nan
     half = student.ppf(0.975, len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     return mean, max(0.0, mean - half), min(1.0, mean + half)
@@ -190,7 +203,10 @@ def name_of(keys: list[str], values: tuple) -> str:
 
 
 def same_frames(runs: Sequence[Run]) -> bool:
-    """Whether all runs were tested on frames with the same labels in the same order."""
+    """Whether all runs were tested on the same frames, as far as their origin is known, and their labels."""
+    origins = {run.origin for run in runs}
+    if len(origins - {None}) > 1:
+        return False
     tables = [run.predictions for run in runs]
     if any(table is None for table in tables):
         return len({run.metrics["frames"] for run in runs}) == 1
@@ -217,7 +233,7 @@ def rows(table: Sequence[Entry]) -> list[dict[str, Any]]:
         for modulation in HARD_CLASSES:
             values = [run.class_accuracy(modulation) for run in entry.runs]
             row[f"accuracy_{modulation}"] = float(np.mean(values))
-        row["interval"] = "seeds" if len(entry.runs) > 1 else "frames"
+        row["interval"] = {1: "frames", 2: "none"}.get(len(entry.runs), "seeds")
         row["device"] = entry.runs[0].model.get("device")
         result.append({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()})
     return result

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from amc_xai.data.contracts import Facts
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.representation.constellation import axes_in_words, check_drawing, normalise_power
 from amc_xai.representation.histogram import draw_cells, gaussian_smooth, pixel_cells
 from amc_xai.representation.synchronisation import (
@@ -108,9 +108,9 @@ class Augmented(nn.Module):
         check_drawing(image_size, smoothing)
         unknown = [c for c in channels if c not in CHANNELS]
         if unknown or not channels or len(set(channels)) < len(channels):
-            wrong = (
-                f"there is no channel {unknown[0]!r}" if unknown else "name each channel once, and at least one"
-            )
+            wrong = "name each channel once, and at least one"
+            if unknown:
+                wrong = f"there is no channel {unknown[0]!r}{guess(unknown[0], CHANNELS)}"
             raise UserError(f"representation.channels: {wrong}; choose from {', '.join(CHANNELS)}")
         self.receiver = Receiver(tuple(pulses), carrier_reach, dc, equaliser, symbol_rate)
         samples_per_symbol = check_blind(facts)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.representation.synchronisation.carrier import squared
 from amc_xai.signal.classes import DIGITAL_17, LINEAR
 from amc_xai.signal.constellations import UNIPOLAR, constellation
@@ -58,7 +58,9 @@ def check_classes(classes: str | Sequence[str]) -> tuple[str, ...]:
     allowed = (*LINEAR, *UNIPOLAR.values())
     unknown = [name for name in names if name not in allowed]
     if unknown or len(names) < 2 or len(set(names)) < len(names):
-        wrong = f"{unknown[0]!r} has no constellation" if unknown else "name two classes or more, each once"
+        wrong = "name two classes or more, each once"
+        if unknown:
+            wrong = f"{unknown[0]!r} has no constellation{guess(unknown[0], allowed)}"
         raise UserError(f"representation.classes: {wrong}; choose from {', '.join(allowed)}, or digital")
     return names
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from amc_xai.data.contracts import Facts
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.representation.class_likelihood import (
     MOST_REACH,
     STAGGERED,
@@ -117,7 +117,8 @@ class Points(nn.Module):
         super().__init__()
         unknown = [g for g in groups if g not in GROUPS]
         if unknown or not groups or len(set(groups)) < len(groups):
-            wrong = f"there is no group {unknown[0]!r}" if unknown else "name each group once, and at least one"
+            each = "name each group once, and at least one"
+            wrong = f"there is no group {unknown[0]!r}{guess(unknown[0], GROUPS)}" if unknown else each
             raise UserError(f"representation.groups: {wrong}; choose from {', '.join(GROUPS)}")
         self.receiver = Receiver(tuple(pulses), carrier_reach, dc, equaliser, symbol_rate)
         self.samples_per_symbol = check_blind(facts)

@@ -39,6 +39,8 @@ def finish(study: optuna.Study, config: DictConfig, folder: Path, arguments: lis
         reasons = [t.user_attrs[FAILURE] for t in trials if FAILURE in t.user_attrs]
         last = f"; the last one: {reasons[-1]}" if reasons else ""
         raise_logged(f"no trial of study {study.study_name} completed (see {folder / 'trials.csv'}){last}")
+    for line in best_in_words(study, objectives):
+        log.info("%s", line)
     log.info("the study's table, figures and best settings are in %s; %s", folder, made)
 
 
@@ -64,6 +66,25 @@ def write_outcome(
     with replacing(folder / "experiment" / "best_experiment.yaml") as temporary:
         temporary.write_text(header + experiment(settings, groups), encoding="utf-8")
     return f"run the best with: {command}"
+
+
+def best_in_words(study: optuna.Study, objectives: list[str]) -> list[str]:
+    """The best trial with its values and settings; and where others are as good, that they are."""
+    best = best_of(study)
+    values = ", ".join(f"{name} {value:.6g}" for name, value in zip(objectives, best.values, strict=True))
+    settings = " ".join(f"{name}={value}" for name, value in best.params.items())
+    lines = [f"best: trial {best.number}, {values}, with {settings or 'no setting of its own'}"]
+    done = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    equal = [trial for trial in done if trial.values == best.values]
+    if len(equal) == len(done) > 1:
+        lines.append(f"all {len(done)} trials tied: the search tells nothing; give each more epochs or frames")
+    elif len(equal) > 1:
+        lines.append(f"{len(equal)} of {len(done)} trials tied at this best value; the first of them is named")
+    if len(study.directions) > 1:
+        lines.append(
+            f"{len(study.best_trials)} trials are on the Pareto front; the best in {objectives[0]} is named"
+        )
+    return lines
 
 
 def best_of(study: optuna.Study) -> FrozenTrial:

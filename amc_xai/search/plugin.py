@@ -9,7 +9,10 @@ from omegaconf import DictConfig
 
 
 class StudySweeper(OptunaSweeper):
-    """The official Optuna sweeper with the keys of :class:`amc_xai.search.sweeper.StudySweeperImpl`."""
+    """The official Optuna sweeper with the keys of :class:`amc_xai.search.sweeper.StudySweeperImpl`.
+
+    ``folder`` is what ``hydra.sweep.dir`` is where nobody gives it.
+    """
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class StudySweeper(OptunaSweeper):
         grace: int,
         max_repeats: int,
         wait_for_others: bool,
+        folder: str,
     ) -> None:
         from amc_xai.search.sweeper import StudySweeperImpl
 

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import re
 import threading
 import time
 import warnings
@@ -55,6 +56,8 @@ def open_storage(
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise UserError(f"{key} must name a file, such as sqlite:///multirun/search.db; jobs can't open {url}")
+        # hydra.sweep.dir=FOLDER/ is the same folder as hydra.sweep.dir=FOLDER, and so has the same database.
+        parsed = parsed.set(database=re.sub(r"/+\.db$", ".db", parsed.database))
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         arguments = {"connect_args": {"timeout": 60}}
     else:

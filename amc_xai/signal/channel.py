@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.signal.pulses import PULSES
 from amc_xai.signal.snr import check_definition
 
@@ -124,7 +124,7 @@ class Channel:
     def _check_pulse(self) -> None:
         unknown = [name for name in self.pulse if name not in PULSES]
         if unknown or not self.pulse:
-            wrong = f"{unknown[0]!r} is unknown" if unknown else "name at least one"
+            wrong = f"{unknown[0]!r} is unknown{guess(unknown[0], PULSES)}" if unknown else "name at least one"
             raise UserError(f"channel.pulse: {wrong}, allowed are {', '.join(PULSES)}")
         if not (is_number(self.gaussian_bt) and 0.1 <= self.gaussian_bt <= 5):
             raise UserError(f"channel.gaussian_bt: {self.gaussian_bt} is not allowed, it must lie in 0.1..5")

@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 
 DEFINITIONS = ("es_n0", "sample", "radioml2018", "radioml2016")
 LOWEST_ES_N0_DB, HIGHEST_ES_N0_DB = -40.0, 90.0
@@ -53,7 +53,10 @@ _NAMES_OF_2016 = {"4ASK": "PAM4", "16QAM": "QAM16", "64QAM": "QAM64"}
 def check_definition(definition: str, key: str) -> None:
     """Raise UserError, naming ``key``, for a definition that is none."""
     if definition not in DEFINITIONS:
-        raise UserError(f"{key}: {definition!r} is unknown, allowed are {', '.join(DEFINITIONS)}")
+        raise UserError(
+            f"{key}: {definition!r} is unknown{guess(definition, DEFINITIONS)}, "
+            f"allowed are {', '.join(DEFINITIONS)}"
+        )
 
 
 def class_power(definition: str | None, modulation: str) -> ClassPower | None:

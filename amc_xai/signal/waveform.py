@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.signal.channel import Channel
 from amc_xai.signal.classes import ANALOG, LINEAR, MODULATIONS
 from amc_xai.signal.constellations import MAX_ORDER, UNIPOLAR, constellation
@@ -195,7 +195,9 @@ def _classes(names: tuple[str, ...], unipolar_ask: bool, snr_definition: str, de
     mean_power, amplitude = torch.zeros(len(names)), torch.ones(len(names))
     for row, name in enumerate(names):
         if name not in MODULATIONS:
-            raise UserError(f"modulations: {name!r} is unknown, allowed are {', '.join(MODULATIONS)}")
+            raise UserError(
+                f"modulations: {name!r} is unknown{guess(name, MODULATIONS)}, allowed are {', '.join(MODULATIONS)}"
+            )
         power = class_power(snr_definition, name)
         if power is None:
             raise UserError(

@@ -11,7 +11,7 @@ from amc_xai.data import Facts, FrameSource
 from amc_xai.data.conversion import SplitStoreWriter, cells_of, prepare, write_cells
 from amc_xai.data.npz_file import AT_ONCE, NAME, write_npz, written_frames
 from amc_xai.data.sigmf_files import SigmfWriter, WholeSigmfWriter
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.parts import OF_THE_KEEPER, Parts
 from amc_xai.progress import progress
 
@@ -38,7 +38,7 @@ def run(
     if to is None:
         raise UserError("task.to must name the folder to write to (task.to=FOLDER)")
     if format not in FORMATS:
-        raise UserError(f"task.format must be one of {', '.join(FORMATS)}, not {format!r}")
+        raise UserError(f"task.format must be one of {', '.join(FORMATS)}, not {format!r}{guess(format, FORMATS)}")
     if whole and format != "sigmf":
         raise UserError(f"task.whole: only task.format=sigmf writes recordings whole, not {format}")
     source = parts.make["dataset"]()

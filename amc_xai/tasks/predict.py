@@ -16,6 +16,7 @@ from amc_xai.tasks.workbench import load_weights, make_classifier
 from amc_xai.training import make_accelerator
 
 log = logging.getLogger(__name__)
+FILES = 10  # whose verdicts are printed
 
 
 def run(parts: Parts, name: str = "predict", needs_checkpoint: bool = True) -> None:
@@ -39,6 +40,8 @@ def run(parts: Parts, name: str = "predict", needs_checkpoint: bool = True) -> N
         predictions.save(parts.folder / "predictions.npz")
         path = parts.folder / "predictions.csv"
         write_csv(path, predictions, source, parts.config["dataset"].get("path"))
+        for line in verdict(predictions, source):
+            log.info("%s", line)
         log.info("%d frames; open %s", len(predictions), path)
 
 
@@ -46,6 +49,30 @@ def known_labels(index: np.ndarray, own: list, known: list) -> np.ndarray:
     """Labels (N,) by the class list ``known`` in place of ``own``; -1 where it lacks them."""
     place = np.array([known.index(entry) if entry in known else -1 for entry in own] + [-1])
     return place[index]
+
+
+def verdict(predictions: Predictions, source) -> list[str]:
+    """What was said of the frames, in words: a line for each file, the first ten of many."""
+    file = getattr(source, "file_index", np.zeros(len(predictions), dtype=int))
+    names = [f"{name}: " for name in source.names] if hasattr(source, "file_index") else [""]
+    files = np.unique(file).tolist()
+    lines = []
+    for index in files[:FILES]:
+        mine = file == index
+        said = most_frequent(predictions.modulation_predicted[mine], predictions.modulations.tolist(), 3)
+        levels = most_frequent(predictions.snr_predicted[mine], [f"{s:g} dB" for s in predictions.snrs], 1)
+        count = f"{mine.sum()} frame{'s' if mine.sum() > 1 else ''}"
+        lines.append(f"{names[index]}{said} of {count}; SNR {levels}")
+    if len(files) > FILES:
+        lines.append(f"... and {len(files) - FILES} more files")
+    return lines
+
+
+def most_frequent(index: np.ndarray, names: list[str], most: int) -> str:
+    """The most frequent classes among ``index`` (N,) and their shares, such as ``QPSK 81 %, 8PSK 19 %``."""
+    counts = np.bincount(index, minlength=len(names))
+    first = [k for k in np.argsort(-counts, kind="stable")[:most] if counts[k]]
+    return ", ".join(f"{names[k]} {100 * counts[k] / len(index):.0f} %" for k in first)
 
 
 def write_csv(path, predictions: Predictions, source, dataset_path: str | None) -> None:

@@ -12,7 +12,7 @@ import torch
 from amc_xai.data import Facts, evaluation_loader
 from amc_xai.data.stress import CLEAN, SWEEPS, Condition, Sweep, Trained, stressed_source, with_carrier_offset
 from amc_xai.data.synthetic import check_range
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.evaluation import wilson
 from amc_xai.files import replacing
 from amc_xai.model import Classifier
@@ -74,7 +74,9 @@ def chosen_sweeps(names: Sequence[str] | None) -> list[Sweep]:
     known = [sweep.name for sweep in SWEEPS]
     unknown = [name for name in names or [] if name not in known]
     if unknown or (names is not None and not names):
-        wrong = f"there is no impairment {unknown[0]!r}" if unknown else "name at least one"
+        wrong = (
+            f"there is no impairment {unknown[0]!r}{guess(unknown[0], known)}" if unknown else "name at least one"
+        )
         raise UserError(f"task.impairments: {wrong}; choose from {', '.join(known)}, or null for all")
     return [sweep for sweep in SWEEPS if names is None or sweep.name in names]
 

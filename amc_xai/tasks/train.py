@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from amc_xai.data.contracts import SamplerHooks
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.hooks import defines, hooks_of
 from amc_xai.model.size import COSTS, write_model_card
 from amc_xai.parts import Parts
@@ -140,7 +140,9 @@ def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
     """Refuse an objective that no epoch has."""
     known = list(known)
     for missing in (name for name in names if name not in known):
-        raise UserError(f"task.objective: there is no {missing}; choose from {', '.join(known)}")
+        raise UserError(
+            f"task.objective: there is no {missing}{guess(missing, known)}; choose from {', '.join(known)}"
+        )
 
 
 def refuse_own_folder(parts: Parts) -> None:

@@ -11,7 +11,7 @@ from accelerate.utils import set_seed
 from amc_xai import __version__
 from amc_xai.data import Facts, FrameSource, FreshBatches, Split, evaluation_loader, training_loader, verify
 from amc_xai.data.residency import resident
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.model import Classifier, MultiTaskNetwork
 from amc_xai.parts import Parts
 from amc_xai.perturbation import Donors
@@ -154,7 +154,7 @@ def relabel(source: FrameSource, modulations: list[str], snrs: list[float]) -> N
     if strange:
         raise UserError(
             f"checkpoint: the network was trained for other classes: it doesn't know dataset.modulations="
-            f"{strange[0]}; it knows {', '.join(modulations)}"
+            f"{strange[0]}{guess(strange[0], modulations)}; it knows {', '.join(modulations)}"
         )
     strange = [s for s in source.snrs if s not in snrs]
     if strange:

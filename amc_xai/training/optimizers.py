@@ -6,7 +6,7 @@ import timm.optim
 from torch import nn
 from torch.optim import Optimizer
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 
 
 def timm_optimizer(params: Iterable, name: str, lr: float, weight_decay: float = 0.01, **options) -> Optimizer:
@@ -16,8 +16,9 @@ def timm_optimizer(params: Iterable, name: str, lr: float, weight_decay: float =
         UserError: for a name that ``timm.optim.list_optimizers()`` doesn't list.
     """
     if name not in timm.optim.list_optimizers():
+        known = timm.optim.list_optimizers()
         raise UserError(
-            f"optimizer.name: timm has no optimizer {name!r}; it has {', '.join(timm.optim.list_optimizers())}"
+            f"optimizer.name: timm has no optimizer {name!r}{guess(name, known)}; it has {', '.join(known)}"
         )
     return timm.optim.create_optimizer_v2(params, opt=name, lr=lr, weight_decay=weight_decay, **options)
 

@@ -66,7 +66,10 @@ def test_twins_lack_exactly_the_masked_pixels(tmp_path):
         assert torch.equal(torch.where(masked, 0, original), got)
         if name == "top5":
             assert all(original[k][masked[k]].min() >= got[k].max() for k in range(12))
-    with pytest.raises(UserError, match="holds no twins named top7; it holds random5, random50, top5, top50"):
+    with pytest.raises(
+        UserError,
+        match=r"holds no twins named top7 \(did you mean top5\?\); it holds random5, random50, top5, top50",
+    ):
         Images(str(tmp_path), ["trajectory"], twin="top7")
 
 

@@ -141,7 +141,7 @@ def test_a_frame_that_is_not_finite_names_its_row(file):
     ("options", "sentence"),
     [
         ({"path": None}, "dataset.path must name the RadioML 2018.01A file"),
-        ({"modulations": ["QAM16"]}, "holds no QAM16; it holds OOK, 4ASK"),
+        ({"modulations": ["QAM16"]}, r"holds no QAM16 \(did you mean 16QAM\?\); it holds OOK, 4ASK"),
         ({"modulations": "analog"}, "must be a list of classes, digital or all"),
         ({"snrs": [1]}, "dataset.snrs: .* holds no 1; it holds -20, -18"),
         ({"frames_per_cell": 3}, "dataset.frames_per_cell: .* holds 2, so 3 can't be had"),

@@ -123,7 +123,7 @@ def test_named_sets():
 @pytest.mark.parametrize(
     ("modulations", "sentence"),
     [
-        (["QPSK", "7PSK"], "dataset.modulations: '7PSK' is unknown; choose from OOK, 4ASK"),
+        (["QPSK", "7PSK"], "dataset.modulations: '7PSK' is unknown (did you mean QPSK?); choose from OOK, 4ASK"),
         (["QPSK", "QPSK"], "dataset.modulations: name each class once"),
         ([], "dataset.modulations: name each class once, and at least one"),
     ],

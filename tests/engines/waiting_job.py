@@ -20,7 +20,7 @@ def note(what: str, number: int) -> None:
         file.write(f"{what} {number} {job} {task} {os.environ.get('SLURMD_NODENAME')} {os.getpid()}\n")
 
 
-@hydra.main(config_path=config_folder(), config_name="config", execution_whitelist=("logging.*",))
+@hydra.main(config_path=config_folder(), config_name="config", execution_whitelist=("logging.*", "amc_xai.*"))
 def job(cfg) -> float:
     from amc_xai.search import job_trial
 

@@ -70,14 +70,13 @@ def test_the_table_by_hand(multirun):
     with (multirun / "leaderboard.csv").open(newline="") as file:
         first, second = csv.DictReader(file)
     good, bad = sum(map(sum, GOOD)) / 60, sum(map(sum, BAD)) / 60
-    assert (first["name"], first["runs"], first["interval"]) == ("large", "2", "seeds")
+    assert (first["name"], first["runs"], first["interval"]) == ("large", "2", "none")
     assert first["parameters"] == "1500" and first["multiply_adds"] == "2340000"
     assert float(first["frames_per_second"]) == 30  # of the medians 20 and 40
-    half = student.ppf(0.975, 1) * abs(good - bad) / math.sqrt(2) / math.sqrt(2)
     for name in ("modulation_accuracy", "joint_accuracy"):
         assert float(first[name]) == pytest.approx((good + bad) / 2)
-        assert float(first[f"{name}_low"]) == pytest.approx(max(0, (good + bad) / 2 - half))
-        assert float(first[f"{name}_high"]) == pytest.approx(min(1, (good + bad) / 2 + half))
+        assert first[f"{name}_low"] == first[f"{name}_high"] == ""
+    assert "Two runs are too few for an interval: run three seeds or more, such as `seed=0,1,2`." in text
     assert float(first["accuracy_64QAM"]) == pytest.approx((16 / 20 + 4 / 20) / 2)
     assert float(first["accuracy_256QAM"]) == pytest.approx((10 / 20 + 2 / 20) / 2)
     assert first["accuracy_128QAM"] == ""
@@ -90,6 +89,37 @@ def test_the_table_by_hand(multirun):
     assert "| 64QAM | 256QAM |" in text and "128QAM" not in text
     assert str(multirun / "11") in text and "different frames" not in text
     assert (multirun / "leaderboard.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_three_seeds_have_an_interval(multirun):
+    write_run(multirun / "12", ["experiment=baselines", "+note='a=b'", "backbone=large", "seed=2"], GOOD)
+    text = write_leaderboard([multirun], multirun)
+    with (multirun / "leaderboard.csv").open(newline="") as file:
+        first = next(csv.DictReader(file))
+    assert (first["name"], first["runs"], first["interval"]) == ("large", "3", "seeds")
+    good, bad = sum(map(sum, GOOD)) / 60, sum(map(sum, BAD)) / 60
+    mean, half = (2 * good + bad) / 3, student.ppf(0.975, 2) * (good - bad) / 3  # s / sqrt(3) of these three
+    assert float(first["joint_accuracy_low"]) == pytest.approx(max(0, mean - half))
+    assert float(first["joint_accuracy_high"]) == pytest.approx(min(1, mean + half))
+    assert "Two runs" not in text and "over runs with different seeds" in text
+
+
+@pytest.mark.parametrize("key", ["dataset", "split"])
+def test_runs_on_other_frames_with_the_same_labels_are_told(multirun, key):
+    """Another seed of the set or of the split leaves all labels as they are."""
+    for number in ("0", "2", "10"):
+        other = number == "10"
+        told = {
+            "dataset": {
+                "seed": int(other and key == "dataset"),
+                "residency": "memory" if number == "2" else "disk",
+            },
+            "test_frames_sha256": "b" if other and key == "split" else "a",
+        }
+        (multirun / number / "provenance.json").write_text(json.dumps(told))
+    assert "The runs were tested on different frames" in write_leaderboard([multirun], multirun)
+    (multirun / "10" / "provenance.json").write_bytes((multirun / "2" / "provenance.json").read_bytes())
+    assert "different frames" not in write_leaderboard([multirun], multirun)
 
 
 def test_curves_are_means_over_seeds(multirun):
@@ -211,8 +241,8 @@ def test_interval_of_the_mean_over_seeds():
     mean, low, high = over_seeds([0.5, 0.6, 0.7])
     # t(2) = 4.3027, s = 0.1
     assert (mean, low, high) == pytest.approx((0.6, 0.6 - 4.30265 * 0.1 / 3**0.5, 0.6 + 4.30265 * 0.1 / 3**0.5))
-    assert over_seeds([0.99, 1.0])[2] == 1.0
-    assert math.isnan(over_seeds([0.5])[1]) and math.isnan(over_seeds([])[0])
+    assert over_seeds([0.98, 0.99, 1.0])[2] == 1.0
+    assert math.isnan(over_seeds([0.5, 0.6])[1]) and math.isnan(over_seeds([])[0])
     assert [count(n) for n in (None, 7, 4_921_234, 1.2e9)] == ["\N{EN DASH}", "7", "4.92 M", "1.2 G"]
 
 

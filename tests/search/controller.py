@@ -16,7 +16,7 @@ from amc_xai.__main__ import config_folder
 from amc_xai.search import job_trial
 
 
-@hydra.main(config_path=config_folder(), config_name="config", execution_whitelist=("logging.*",))
+@hydra.main(config_path=config_folder(), config_name="config", execution_whitelist=("logging.*", "amc_xai.*"))
 def job(cfg) -> float:
     trial = job_trial()
     with open("jobs.log", "a") as file:

@@ -28,6 +28,44 @@ def table(tmp_path, name: str) -> list[dict]:
         return list(csv.DictReader(file))
 
 
+def own_search(*given: str) -> list[str]:
+    return ["-m", "hydra/sweeper=study", "hydra.sweeper.study_name=own", "hydra.sweeper.n_trials=3", *given]
+
+
+def test_a_search_of_ones_own_ends_with_its_best_values(amc, tmp_path, quick, capsys):
+    quick(lambda number: [0.2, 0.5, 0.4][number])
+    assert amc(*own_search("optimizer.lr=tag(log,interval(1e-4,1e-2))", "backbone=choice(tiny,resnet18)")) == 0
+    best = trials_of(tmp_path, "own")[1]
+    assert best.value == 0.5
+    said = capsys.readouterr().out
+    chosen = f"optimizer.lr={best.params['optimizer.lr']} backbone={best.params['backbone']}"
+    assert f"best: trial 1, validation_joint_accuracy 0.5, with {chosen}\n" in said and "tied" not in said
+    assert (tmp_path / "multirun/own/trials.csv").is_file()
+    # The same command goes on with it.
+    assert amc(*own_search("optimizer.lr=tag(log,interval(1e-4,1e-2))", "backbone=choice(tiny,resnet18)")) == 0
+    assert "study own: 3 trials, 3 there already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([0.3, 0.3, 0.3], "all 3 trials tied: the search tells nothing; give each more epochs or frames"),
+        ([0.1, 0.3, 0.3], "2 of 3 trials tied at this best value; the first of them is named"),
+    ],
+)
+def test_ties_are_told(amc, quick, capsys, values, said):
+    quick(lambda number: values[number])
+    assert amc(*own_search("optimizer.lr=interval(1e-4,1e-2)")) == 0
+    assert said in capsys.readouterr().out
+
+
+def test_the_sweeps_folder_takes_the_database_with_it(amc, tmp_path, quick):
+    quick(lambda number: 0.1)
+    assert amc(*own_search("optimizer.lr=interval(1e-4,1e-2)", "hydra.sweep.dir=elsewhere/")) == 0
+    assert (tmp_path / "elsewhere.db").is_file() and (tmp_path / "elsewhere/trials.csv").is_file()
+    assert not (tmp_path / "multirun").exists()
+
+
 def search(name: str, trials: int, *more: str) -> list[str]:
     return [
         "-m", "hparams_search=architecture", f"hydra.sweeper.study_name={name}",

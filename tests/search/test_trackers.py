@@ -57,6 +57,9 @@ def test_wandb_leaves_one_finished_offline_run_for_each_trial(amc, tmp_path):
         best = tmp_path / "multirun/tracked" / str(number) / "checkpoints/best.pt"
         assert entry.local_path == str(best)
         assert b64decode(entry.digest) == md5(best.read_bytes()).digest()
+        # Its own log says how to upload it: the folder that `wandb sync` takes.
+        log = (tmp_path / "multirun/tracked" / str(number) / "amc_xai.log").read_text()
+        assert f"W&B: the run is in {path.parent}; upload it with: wandb sync {path.parent}\n" in log
 
 
 def test_tensorboard_leaves_scalars_and_figures_for_each_trial(figures, amc, tmp_path):

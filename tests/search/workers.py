@@ -31,7 +31,7 @@ SEARCH = "architecture"
 EPOCHS = 3  # that a trial reports: as many as its pruner waits for before it reads what the others reported
 
 
-@hydra.main(config_path=config_folder(), config_name="config", execution_whitelist=("logging.*",))
+@hydra.main(config_path=config_folder(), config_name="config", execution_whitelist=("logging.*", "amc_xai.*"))
 def job(cfg) -> float:
     """A trial that reports and sleeps; its accuracy is its dropout, and too high for the pruner's lower bound."""
     trial = job_trial()

@@ -64,7 +64,8 @@ def test_every_class_of_radioml_2018_has_a_power_to_be_made_with():
 
 def test_an_unknown_definition_names_its_key():
     with pytest.raises(
-        UserError, match=r"^dataset\.snr_definition: 'eb_n0' is unknown, allowed are es_n0, sample"
+        UserError,
+        match=r"^dataset\.snr_definition: 'eb_n0' is unknown .did you mean es_n0.., allowed are es_n0, sample",
     ):
         check_definition("eb_n0", "dataset.snr_definition")
 

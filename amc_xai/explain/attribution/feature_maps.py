@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.explain.attribution.method import TaskOutput
 
 # Their outputs are parts of what another module gives.
@@ -92,7 +92,8 @@ def named_layer(network: nn.Module, x: torch.Tensor, task: str, name: str) -> Fe
     if name not in modules:
         some = ", ".join([n for n in modules if n][-4:])
         raise UserError(
-            f"attribution.available.grad_cam.layer: the network has no module {name!r}; such are {some}"
+            f"attribution.available.grad_cam.layer: the network has no module {name!r}"
+            f"{guess(name, modules)}; such are {some}"
         )
     _, held = outputs_of(network, with_lit_corners(x[:1]), task)
     mine = [output.detach() for module, _, output in held if module is modules[name]]

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.explain.attribution.feature_maps import FeatureMap, find_feature_map, named_layer
 from amc_xai.explain.attribution.method import TaskOutput
 from amc_xai.ranges import check_range
@@ -79,7 +79,8 @@ def sequence_layer(network: nn.Module, x: torch.Tensor, name: str | None, positi
         if name not in modules:
             some = ", ".join([n for n in modules if n][-4:])
             raise UserError(
-                f"attribution.available.grad_cam.layer: the network has no module {name!r}; such are {some}"
+                f"attribution.available.grad_cam.layer: the network has no module {name!r}"
+                f"{guess(name, modules)}; such are {some}"
             )
         return modules[name]
     seen: list[tuple[nn.Module, int]] = []

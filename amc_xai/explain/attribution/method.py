@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 from amc_xai.model.network import Classifier
 
 TASKS = ("modulation", "snr")
@@ -67,7 +67,10 @@ def attribute_input(
 ) -> torch.Tensor:
     """Explain represented frames, (B, C, H, W) or (B, C, L), with the network in evaluation mode."""
     if task not in TASKS:
-        raise UserError(f"attribution.tasks: {task!r} has no logits to explain; choose from {', '.join(TASKS)}")
+        raise UserError(
+            f"attribution.tasks: {task!r} has no logits to explain{guess(task, TASKS)}; "
+            f"choose from {', '.join(TASKS)}"
+        )
     if not isinstance(x, torch.Tensor):
         raise UserError(
             "attribution.methods: this network takes several inputs at once (fused), and every method here "

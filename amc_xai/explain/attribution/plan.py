@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from amc_xai.errors import UserError
+from amc_xai.errors import UserError, guess
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class AttributionPlan:
         unknown = [name for name in self.methods if name not in self.available]
         if unknown:
             raise UserError(
-                f"attribution.methods: there is no method {unknown[0]!r}; choose from {', '.join(self.available)}"
+                f"attribution.methods: there is no method {unknown[0]!r}{guess(unknown[0], self.available)}; "
+                f"choose from {', '.join(self.available)}"
             )
         if len(set(self.methods)) < len(self.methods):
             raise UserError(f"attribution.methods: {', '.join(self.methods)} names a method twice; once is enough")
