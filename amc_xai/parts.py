@@ -2,7 +2,7 @@
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,15 +84,31 @@ def make_parts(cfg: DictConfig, folder: Path, overrides: list[str]) -> Parts:
     # A task that reads files alone starts at once: instantiating the groups imports torch.
     groups = GROUPS if cfg.task.get("needs_parts", True) else ()
     plain = OmegaConf.to_container(chosen, resolve=True)
-    for group in ("task", *groups):
-        check_arguments(plain[group], group, trusted_targets())
-    make = {
-        group: instantiate(chosen[group], _convert_="all", _execution_whitelist_=trusted_targets())
-        for group in groups
-    }
+    check_arguments(plain["task"], "task", trusted_targets())
+    make = factories(chosen, groups)
     if groups and plain["optimizer"]["_target_"].startswith(("torch.", "amc_xai.")):
         make["optimizer"] = in_one_sentence("optimizer", make["optimizer"])
     return Parts(OmegaConf.to_container(cfg, resolve=True), overrides, folder, make, loaded, initial, goes_on)
+
+
+def factories(cfg: DictConfig, groups: Iterable[str]) -> dict[str, Any]:
+    """What each of these groups makes, its arguments checked."""
+    for group in groups:
+        check_arguments(OmegaConf.to_container(cfg[group], resolve=True), group, trusted_targets())
+    return {
+        group: instantiate(cfg[group], _convert_="all", _execution_whitelist_=trusted_targets())
+        for group in groups
+    }
+
+
+def parts_of_checkpoint(path: str | Path) -> Parts:
+    """The parts of a checkpoint's network, by the file alone: no command line, no data, no run folder."""
+    loaded = named_checkpoint(str(path), "checkpoint")
+    stored = {key: FORMER[key](value) if key in FORMER else value for key, value in loaded["config"].items()}
+    cfg = OmegaConf.create({key: stored[key] for key in OF_THE_NETWORK})
+    leave_published_weights(cfg.backbone)
+    make = factories(cfg, OF_THE_NETWORK)
+    return Parts({**stored, "checkpoint": str(path)}, [], Path(path).parent, make, loaded)
 
 
 def in_one_sentence(group: str, make: Callable) -> Callable:
