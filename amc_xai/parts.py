@@ -105,6 +105,16 @@ def when_asked(node: DictConfig, group: str) -> Callable:
     return lambda *args, **options: factory(node, group)(*args, **options)
 
 
+def parts_of_checkpoint(path: str | Path) -> Parts:
+    """The parts of a checkpoint's network, by the file alone: no command line, no data, no run folder."""
+    loaded = named_checkpoint(str(path), "checkpoint")
+    stored = {key: FORMER[key](value) if key in FORMER else value for key, value in loaded["config"].items()}
+    cfg = OmegaConf.create({key: stored[key] for key in OF_THE_NETWORK})
+    leave_published_weights(cfg.backbone)
+    make = {group: factory(cfg[group], group) for group in OF_THE_NETWORK}
+    return Parts({**stored, "checkpoint": str(path)}, [], Path(path).parent, make, loaded)
+
+
 def in_one_sentence(group: str, make: Callable) -> Callable:
     """A factory of another package, whose refusals are said in this one's way."""
 

@@ -8,21 +8,23 @@ from accelerate import Accelerator
 
 from amc_xai.evaluation.gates import GateShares
 from amc_xai.evaluation.predictions import Predictions
+from amc_xai.model.network import Prediction
+
+
+def probabilities(prediction: Prediction) -> Prediction:
+    """Of each class of both tasks, (B, M) and (B, S): the softmax of the logits in float32."""
+    return Prediction(*(logits.float().softmax(-1) for logits in prediction))
 
 
 @torch.no_grad()
 def predict(classifier: torch.nn.Module, batches: Iterable, accelerator: Accelerator) -> Predictions:
-    """Run ``classifier`` over prepared ``batches`` and gather every frame exactly once.
-
-    Probabilities are the softmax of the logits in float32.
-    """
+    """Run ``classifier`` over prepared ``batches`` and gather every frame exactly once."""
     classifier.eval()
     rows = []
     for batch in batches:
         with accelerator.autocast():
-            prediction = classifier(batch.iq, batch.samples_per_symbol)
-        probabilities = [logits.float().softmax(-1) for logits in prediction]
-        gathered = accelerator.gather_for_metrics((batch.modulation, batch.snr, *probabilities))
+            answers = probabilities(classifier(batch.iq, batch.samples_per_symbol))
+        gathered = accelerator.gather_for_metrics((batch.modulation, batch.snr, *answers))
         rows.append([tensor.cpu().numpy() for tensor in gathered])
     modulation, snr, modulation_probability, snr_probability = (
         np.concatenate(column) for column in zip(*rows, strict=True)

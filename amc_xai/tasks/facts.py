@@ -50,14 +50,22 @@ def settle(source: FrameSource, loaded: dict[str, Any] | None, key: str) -> Fact
             )
     if said := said_before_work(source, trained.samples_per_symbol):
         log.warning("%s", said)
-    definition = own.snr_definition or trained.snr_definition
-    if definition is None and source.snrs:
+    known = completed(own, trained)
+    if known.snr_definition is None and source.snrs:
         log.info("dataset.snr_definition is not known; the SNR labels are taken as Es/N0 (es_n0)")
-    symbols = own.samples_per_symbol or trained.samples_per_symbol
-    rate = own.sample_rate or trained.sample_rate
-    source.samples_per_symbol, source.sample_rate = None if each else symbols, rate
-    source.snr_definition = definition or ASSUMED_DEFINITION
-    return Facts(own.frame_length, symbols, rate, definition)
+    source.samples_per_symbol, source.sample_rate = None if each else known.samples_per_symbol, known.sample_rate
+    source.snr_definition = known.snr_definition or ASSUMED_DEFINITION
+    return known
+
+
+def completed(own: Facts, trained: Facts) -> Facts:
+    """The facts of frames, what isn't known of them taken from what a network was trained on."""
+    return Facts(
+        own.frame_length,
+        own.samples_per_symbol or trained.samples_per_symbol,
+        own.sample_rate or trained.sample_rate,
+        own.snr_definition or trained.snr_definition,
+    )
 
 
 def length_range(source: FrameSource) -> tuple[int, int]:
@@ -68,7 +76,7 @@ def length_range(source: FrameSource) -> tuple[int, int]:
 
 def warn_of_new_lengths(own: tuple[int, int], loaded: dict[str, Any], key: str) -> None:
     """Say so in the log if frames of these lengths reach beyond what a checkpoint's network was trained on."""
-    told = loaded.get("frame_lengths", [trained_facts(loaded).frame_length] * 2)
+    told = trained_lengths(loaded)
     if None in told or told[0] <= own[0] <= own[1] <= told[1]:
         return
     seen, new = (f"{low}" if low == high else f"{low} to {high}" for low, high in (told, own))
@@ -76,6 +84,11 @@ def warn_of_new_lengths(own: tuple[int, int], loaded: dict[str, Any], key: str) 
         "%s: the network was trained on frames of length %s and has not seen all of %s; its answers on others "
         "aren't proven (dataset.frame_length=%d)", key, seen, new, told[1],
     )  # fmt: skip
+
+
+def trained_lengths(loaded: dict[str, Any]) -> list[int | None]:
+    """The shortest and the longest frame that a checkpoint's network was trained on; None = not known."""
+    return loaded.get("frame_lengths", [trained_facts(loaded).frame_length] * 2)
 
 
 def trained_facts(loaded: dict[str, Any]) -> Facts:

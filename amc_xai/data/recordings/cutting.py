@@ -16,8 +16,13 @@ def frame_starts(recording: Recording, length: int, hop: int) -> np.ndarray:
     They are counted from the beginning of the recording, or of each of its spans, on.
     """
     spans = recording.spans or [(recording.first, recording.stop)]
-    starts = [np.arange(begin, stop - length + 1, hop, dtype=np.int64) for begin, stop in spans]
+    starts = [starts_within(begin, stop, length, hop) for begin, stop in spans]
     return starts[0] if len(starts) == 1 else np.unique(np.concatenate(starts))
+
+
+def starts_within(begin: int, stop: int, length: int, hop: int) -> np.ndarray:
+    """The first samples (N,) of the frames of ``length``, one every ``hop``, whole in ``begin``..``stop``."""
+    return np.arange(begin, stop - length + 1, hop, dtype=np.int64)
 
 
 def frame_labels(
