@@ -19,11 +19,18 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from amc_xai.report.attribution_maps import attribution_by_snr
 from amc_xai.report.figures import build_figures
+from amc_xai.report.gallery import Gallery
 from amc_xai.report.page import write_page
 from amc_xai.report.page_figures import CAPTIONS, kind_of
 from amc_xai.report.perturbation import pis_by_fraction
-from amc_xai.report.perturbation_maps import f1_by_fraction, perturbation_maps, published_shares
+from amc_xai.report.perturbation_maps import (
+    f1_by_fraction,
+    perturbation_maps,
+    perturbed_confusions,
+    published_shares,
+)
 from amc_xai.report.style import look, write_figure
 from tests.report.whole_run import CHANNELS, LABELS, TASKS, f1_row, mask_row, write_whole_run
 
@@ -118,7 +125,7 @@ def test_no_text_of_a_figure_lies_over_another(whole_run):
 
 
 @pytest.mark.parametrize("labels", [{"modulation": ["BPSK", "QPSK"], "snr": [0.0, 20.0]}, LABELS])
-def test_nor_where_many_shares_were_masked_by_published_masks_too(labels, tmp_path):
+def test_nor_where_many_shares_were_masked_or_classes_are_two(labels, tmp_path):
     rng = np.random.default_rng(0)
     fractions = (0.001, 0.01, 0.02, 0.05, 0.1, 0.5)
     selectors = ("top", "bottom", "random", "annulus_0.25", "published_top", "published_bottom")
@@ -129,8 +136,13 @@ def test_nor_where_many_shares_were_masked_by_published_masks_too(labels, tmp_pa
         "published": published_shares(rows),
         "f1": f1_by_fraction([f1_row(rng, *mask) for mask in masks]),
     }
-    write_whole_run(tmp_path, labels, pictures=False)
+    write_whole_run(tmp_path, labels)
     figures |= {name: figure for name, figure in perturbation_maps(tmp_path)}
+    with np.load(tmp_path / "perturbed_confusions.npz") as file:
+        of_masks = ("selector", "operator", "channel", "nominal_fraction", "modulation", "snr")
+        one = {name: array[:1] if name in of_masks else array for name, array in file.items()}
+    figures |= {f"one mask, {task}": perturbed_confusions(one, task) for task in ("modulation", "snr")}
+    figures["maps"] = attribution_by_snr(Gallery.load(tmp_path / "gallery.npz"), "symbols")
     assert {name: pairs for name, figure in figures.items() if (pairs := overlaps(figure))} == {}
 
 

@@ -32,7 +32,7 @@ LEARNED = (
 )  # fmt: skip
 
 
-def write_whole_run(folder: Path, labels: dict[str, list] = LABELS, *, pictures: bool = True) -> Path:
+def write_whole_run(folder: Path, labels: dict[str, list] = LABELS) -> Path:
     """Fill ``folder`` as a training and ``task=explain`` do, figures and page apart."""
     rng = np.random.default_rng(0)
     classes, snrs = labels["modulation"], labels["snr"]
@@ -50,8 +50,7 @@ def write_whole_run(folder: Path, labels: dict[str, list] = LABELS, *, pictures:
     _csv(folder / "evidence.csv", _evidence(rng, classes, snrs))
     _csv(folder / "flows.csv", [_flow(rng, *m, t, c) for m in MASKS for t, cs in labels.items() for c in cs])
     _csv(folder / "perturbed_f1.csv", [f1_row(rng, *mask) for mask in MASKS])
-    if pictures:
-        _pictures(rng, folder, classes, snrs)
+    _pictures(rng, folder, classes, snrs)
     _confusions(rng, folder, classes, snrs)
     _attribution(rng, folder)
     epochs = [{"epoch": k, "learning_rate": 0.01 / (k + 1), **dict.fromkeys(LEARNED, 0.5)} for k in range(9)]

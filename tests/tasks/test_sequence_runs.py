@@ -125,7 +125,7 @@ def test_a_fused_network_is_scored_by_its_image_and_says_that_no_map_applies(exp
     assert "What masking costs" in (folder / "report.html").read_text()
 
 
-def test_an_explanation_as_it_comes_passes_each_frame_150_times_at_most(tmp_path):
+def test_an_explanation_as_it_comes_passes_each_frame_150_times_at_most(tmp_path, undrawn):
     seen = []
 
     def count(module, inputs):
