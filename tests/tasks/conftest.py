@@ -18,7 +18,7 @@ from amc_xai.training import load_checkpoint
 LEARNED = [
     "dataset.modulations=[BPSK,8PSK]", "dataset.snrs=[6,24]", "dataset.frames_per_cell=150",
     "dataset.frame_length=512", "split.ratios=[0.5,0.1,0.4]", "representation=constellation",
-    "representation.image_size=32", "backbone=timm", "backbone.name=test_resnet", "trainer.epochs=8",
+    "representation.image_size=32", "backbone=timm", "backbone.name=test_resnet", "trainer.epochs=16",
     "trainer.batch_size=20", "trainer.precision=fp32", "optimizer.lr=3e-3", "device=cpu", "limits=none",
 ]  # fmt: skip
 
