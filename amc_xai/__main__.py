@@ -109,6 +109,8 @@ def main() -> None:
         causes = [error, *([error.__cause__] if isinstance(error.__cause__, OmegaConfBaseException) else [])]
         print(plainly(error, Path(config_folder())) or "\n".join(map(str, causes)), file=sys.stderr)
         sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)
     except OSError as error:
         if not blames_run_folder(error):
             raise
@@ -120,6 +122,18 @@ def main() -> None:
         sys.exit(1)
     finally:
         leave_processes()
+        flush_output()
+
+
+def flush_output() -> None:
+    """Say the rest, or drop it where nobody reads it, as in ``--help | head``: Python would complain at its end.
+
+    See "Note on SIGPIPE" in the documentation of Python's ``signal``.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def leave_processes() -> None:

@@ -203,4 +203,4 @@ def refuse_lone_search(choices: DictConfig, multirun: bool) -> None:
     """A search without ``-m`` would run a single job and look as if it had searched."""
     search = choices.get("hparams_search")
     if search not in (None, "null") and not multirun:
-        raise UserError(f"hparams_search={search} needs a multirun; the command is: {command_again('', '-m')}")
+        raise UserError(f"hparams_search={search} needs a multirun; the command is: {command_again('-m')}")

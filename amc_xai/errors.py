@@ -36,7 +36,7 @@ def letters_first(word: str) -> str:
     return re.sub(r"^(\d+)([a-z]+)$", r"\2\1", word.casefold())
 
 
-def command_again(environment: str = "", *flags: str) -> str:
+def command_again(*flags: str, environment: str = "") -> str:
     """The command line of this program, to be given again: with variables before it and with ``flags`` first."""
     given = [argument for argument in sys.argv[1:] if argument not in flags]
     return " ".join([*filter(None, [environment]), "python -m amc_xai", *flags, *map(shlex.quote, given)])

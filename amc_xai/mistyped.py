@@ -44,12 +44,12 @@ def plainly(error: BaseException, conf: Path) -> str | None:
 def about_sweeps(said: str) -> str | None:
     """What is wrong with several values, or with a range of them, for one key."""
     if found := re.search(r"Sweep parameters '(.*)' requires --multirun", said):
-        return f"{found[1]} asks for several runs; the command is: {command_again('', '-m')}"
+        return f"{found[1]} asks for several runs; the command is: {command_again('-m')}"
     if found := re.search(r"Ambiguous value for argument '(.*)'", said):
         key, _, values = found[1].partition("=")
         return (
             f"{found[1]} is several values: for one run each add -m "
-            f"({command_again('', '-m')}), for one list write '{key}=[{values}]'"
+            f"({command_again('-m')}), for one list write '{key}=[{values}]'"
         )
     if "does not support sweep type" in said:
         return (

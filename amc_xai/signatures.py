@@ -60,7 +60,7 @@ def untrusted(target: str, where: str) -> str:
     trust = ",".join([*([already] if already else []), f"{target.partition('.')[0]}.*"])
     return (
         f"{where}: a configuration may call this package and torch, and {target} is of another; if you trust it, "
-        f"give the command again as: {command_again(f'{TRUST}={shlex.quote(trust)}')}"
+        f"give the command again as: {command_again(environment=f'{TRUST}={shlex.quote(trust)}')}"
     )
 
 
@@ -70,7 +70,7 @@ def refuse_absent(target: str, where: str) -> None:
     if top not in sys.modules and importlib.util.find_spec(top) is None:
         raise UserError(
             f"{where}: {target} isn't on Python's path; give the command in the folder that holds {top}.py, "
-            f"or name that folder: {command_again('PYTHONPATH=FOLDER')}"
+            f"or name that folder: {command_again(environment='PYTHONPATH=FOLDER')}"
         )
     held, names = None, target.split(".")
     for place, name in enumerate(names):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from amc_xai.parts import leaves
-from tests.conftest import tiny
+from tests.conftest import environment, tiny
 
 ROOT = Path(__file__).parent.parent
 
@@ -228,3 +229,14 @@ def test_answers_without_torch(flags):
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "backbone" in done.stdout
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_nobody_reads_on_leaves_no_traceback(unbuffered):
+    read, write = os.pipe()
+    os.close(read)  # as `| head` does once it has enough
+    command = [sys.executable, "-m", "amc_xai", "--help"]
+    given = environment(PYTHONUNBUFFERED=unbuffered)
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=given)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1 if unbuffered else 0, "")  # 0: all was said before

@@ -1,9 +1,13 @@
 """What a network says of frames, and what that rests on: tables of numbers that draw themselves."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from amc_xai.errors import UserError, guess
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,6 +74,7 @@ class Prediction:
             return axes
         image = axes.imshow(self.modulation_probability.T, aspect="auto", vmin=0, vmax=1, interpolation="nearest")
         axes.set_yticks(range(len(self.modulations)), self.modulations)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set(xlabel="Frame", title="Probability of each modulation")
         axes.figure.colorbar(image, ax=axes)
         return axes
@@ -86,6 +91,7 @@ class Explanation:
         seen: what the network sees, float32: sequences (N, C, K), or pictures (N, C, H, W).
         worth: of each value in it, float32 of the same shape; by Integrated Gradients in units of the logit of the
             class named, over what an input of zeros would have.
+        axes: of channels that are pictures, by name, what their axes are.
     """
 
     prediction: Prediction
@@ -93,6 +99,7 @@ class Explanation:
     channels: list[str]
     seen: np.ndarray
     worth: np.ndarray
+    axes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def by_channel(self) -> np.ndarray:
@@ -101,7 +108,16 @@ class Explanation:
 
     @property
     def by_place(self) -> np.ndarray:
-        """What each place is worth over all channels: symbols or samples (N, K), or pixels (N, H, W)."""
+        """What each symbol or sample is worth over all channels (N, K), or each pixel of a lone picture (N, H, W).
+
+        Raises:
+            UserError: for several pictures, whose planes differ, so that a pixel is another place in each.
+        """
+        if self.worth.ndim == 4 and len(self.channels) > 1:
+            raise UserError(
+                "by_place: channels are pictures of different planes, so that a pixel is another place in each; "
+                f"take worth[:, k], with k the place of one of {', '.join(self.channels)}"
+            )
         return self.worth.sum(1)
 
     def plot(self, frame: int = 0, axes: "Axes | None" = None) -> "Axes":
@@ -113,19 +129,31 @@ class Explanation:
         axes.invert_yaxis()
         return axes
 
-    def plot_places(self, frame: int = 0, axes: "Axes | None" = None) -> "Axes":
-        """What each symbol, sample or pixel is worth to the answer to one frame; returns what it drew on."""
+    def plot_places(self, frame: int = 0, axes: "Axes | None" = None, channel: str | None = None) -> "Axes":
+        """What each symbol, sample or pixel is worth to the answer to one frame; returns what it drew on.
+
+        Of pictures one ``channel`` is drawn, None = the one whose pixels are worth the most; of sequences one, or
+        the sum over all.
+
+        Raises:
+            UserError: for a channel that isn't there.
+        """
+        if channel is not None and channel not in self.channels:
+            near = guess(channel, self.channels)
+            raise UserError(f"channel: there is no {channel!r}{near}; choose from {', '.join(self.channels)}")
         axes = drawn_on(axes)
-        worth = self.by_place[frame]
+        if channel is None and self.worth.ndim == 4:
+            channel = self.channels[int(np.abs(self.worth[frame]).sum((1, 2)).argmax())]
+        worth = self.by_place[frame] if channel is None else self.worth[frame, self.channels.index(channel)]
         if worth.ndim == 1:
             axes.bar(np.arange(len(worth)), worth, width=1.0)
             axes.set(xlabel="Place in the frame", ylabel="Speaks for the answer (logit)")
         else:
             reach = float(np.abs(worth).max()) or 1.0
             image = axes.imshow(worth, origin="lower", cmap="RdBu_r", vmin=-reach, vmax=reach)
-            axes.set(xlabel="I", ylabel="Q")
-            axes.figure.colorbar(image, ax=axes)
-        axes.set_title(self._answer(frame))
+            axes.set(xlabel=fill(self.axes.get(channel, "pixel"), 40), xticks=[], yticks=[])
+            axes.figure.colorbar(image, ax=axes, label="Speaks for the answer (logit)")
+        axes.set_title(self._answer(frame) + (f", channel {channel}" if channel is not None else ""))
         return axes
 
     def _answer(self, frame: int) -> str:

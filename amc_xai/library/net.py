@@ -141,8 +141,9 @@ class Net:
             x, named = classifier.represent(part.to(self._device)), named.to(self._device)
             worth.append(attribute_input(method, classifier.network, x, named, task).cpu().numpy())
             seen.append(x.cpu().numpy())
-        channels = list(classifier.representation.channels)
-        return Explanation(answer, task, channels, np.concatenate(seen), np.concatenate(worth))
+        representation = classifier.representation
+        channels, axes = list(representation.channels), dict(getattr(representation, "axes", {}))
+        return Explanation(answer, task, channels, np.concatenate(seen), np.concatenate(worth), axes)
 
     def _cut(self, iq: Any) -> Cut:
         return cut(iq, self._shortest, self.frame_length)

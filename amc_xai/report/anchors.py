@@ -70,13 +70,14 @@ def gain_sentence(folder: Path, task: str) -> str | None:
         return None
     best = max(rows, key=lambda row: row["classical"])
     verdict = "Learning beats" if best["low"] > 0 else "Learning does not beat"
-    name = METHODS.get(best["method"], best["method"]).partition(":")[0].lower()
+    name = METHODS.get(best["method"], best["method"]).partition(":")[0]
+    name = name if name.isupper() else name[0].lower() + name[1:]
     value, low, high = (
         f"{100 * best[key]:+.1f}".replace("-", "\N{MINUS SIGN}") for key in ("value", "low", "high")
     )
     return (
-        f"{verdict} the best classical method, {name}: {best['task']} {100 * best['learned']:.1f} % against "
-        f"{100 * best['classical']:.1f} % of the same {best['frames']:,.0f} frames, a difference of "
+        f"{verdict} the best classical method, {name}: {task.replace('snr', 'SNR')} {100 * best['learned']:.1f} % "
+        f"against {100 * best['classical']:.1f} % of the same {best['frames']:,.0f} frames, a difference of "
         f"{value} points (95 %: {low} to {high})."
     )
 

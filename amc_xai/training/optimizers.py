@@ -15,8 +15,8 @@ def timm_optimizer(params: Iterable, name: str, lr: float, weight_decay: float =
     Raises:
         UserError: for a name that ``timm.optim.list_optimizers()`` doesn't list.
     """
-    if name not in timm.optim.list_optimizers():
-        known = timm.optim.list_optimizers()
+    known = timm.optim.list_optimizers()
+    if name not in known:
         raise UserError(
             f"optimizer.name: timm has no optimizer {name!r}{guess(name, known)}; it has {', '.join(known)}"
         )

@@ -8,6 +8,7 @@ import amc_xai
 from amc_xai.errors import UserError
 from amc_xai.evaluation.predictions import Predictions
 from amc_xai.explain.attribution import Occlusion
+from amc_xai.library import Explanation
 from tests.conftest import tiny
 
 LENGTH = 128
@@ -126,7 +127,7 @@ def test_what_cannot_be_loaded_is_said(tmp_path, trained):
 
 def test_explanation_adds_up_to_the_logit(net, recording):
     found = net.explain(recording[: 2 * LENGTH])
-    assert found.worth.shape == found.seen.shape and found.by_place.shape == (2, *found.seen.shape[2:])
+    assert found.worth.shape == found.seen.shape and found.axes.keys() >= set(found.channels)
     classifier = net.classifier(LENGTH)
     seen = torch.from_numpy(found.seen)
     with torch.no_grad():
@@ -138,6 +139,25 @@ def test_explanation_adds_up_to_the_logit(net, recording):
     assert other.task == "snr" and not np.allclose(other.worth[0], found.worth[0])
     with pytest.raises(UserError, match="task must be one of modulation, snr"):
         net.explain(recording, task="colour")
+
+
+def test_pictures_of_different_planes_are_not_added_up(net, recording):
+    from matplotlib.figure import Figure
+
+    prediction = net.predict(recording[:LENGTH])
+    worth = np.zeros((1, 2, 3, 3), np.float32)
+    worth[0, 1, 0, 2] = -2.0
+    found = Explanation(prediction, "modulation", ["symbols", "residual"], worth, worth, {"residual": "the noise"})
+    with pytest.raises(UserError, match=r"another place in each.*symbols, residual"):
+        found.by_place  # noqa: B018
+    axes = found.plot_places(axes=Figure().subplots())
+    assert axes.get_title().endswith("channel residual") and axes.get_xlabel() == "the noise"
+    assert axes.images[0].get_array()[0, 2] == -2
+    assert not found.plot_places(axes=Figure().subplots(), channel="symbols").images[0].get_array().any()
+    with pytest.raises(UserError, match=r"channel: there is no 'symbol' .did you mean symbols"):
+        found.plot_places(channel="symbol")
+    lone = Explanation(prediction, "modulation", ["residual"], worth[:, 1:], worth[:, 1:])
+    assert lone.by_place[0, 0, 2] == -2
 
 
 def test_figures_are_drawn_on_the_axes_given(net, recording):

@@ -102,15 +102,20 @@ GAINS = "method,task,frames,learned,classical,value,low,high\n"
 
 @pytest.mark.parametrize(
     ("low", "said"),
-    [("0.01", "Learning beats the best classical method, m2m4"), ("-0.02", "Learning does not beat the best")],
+    [
+        ("0.01", "Learning beats the best classical method, M2M4: modulation"),
+        ("-0.02", "Learning does not beat the best"),
+    ],
 )
 def test_page_says_whether_learning_beats_the_classical_methods(run_folder, anchors, low, said):
     (run_folder / "anchors.csv").write_text(anchors)
     (run_folder / "gains.csv").write_text(
         f"{GAINS}cumulants,modulation,160,0.6,0.5,0.1,0.05,0.2\nm2m4,modulation,160,0.6,0.55,0.05,{low},0.1\n"
+        "out_of_band,snr,160,0.9,1,-0.1,-0.2,-0.05\n"
     )
     text = write_page(run_folder).read_text()
     assert said in text and "60.0 % against 55.0 % of the same 160 frames, a difference of +5.0 points" in text
+    assert "out-of-band noise: SNR 90.0 % against 100.0 %" in text
 
 
 def test_page_says_whether_anything_lies_above_the_limit(run_folder, anchors):
