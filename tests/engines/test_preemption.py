@@ -15,7 +15,7 @@ from tests.engines.conftest import Slurm, wait_until
 # Slow: jobs are queued again ten times, each time with a wait of SLURM's own and the start of a training.
 pytestmark = pytest.mark.slow
 LONG = [
-    "trainer.epochs=12", "trainer.early_stopping=null", "trainer.save_every=0.02", "dataset.frames_per_cell=300",
+    "trainer.epochs=48", "trainer.early_stopping=null", "trainer.save_every=0.02", "dataset.frames_per_cell=300",
     "scheduler=cosine", "task.test_after=false", "task.explain_after=false",
 ]  # fmt: skip
 QUEUE = [
@@ -51,12 +51,16 @@ def history(run: Path) -> list[dict]:
     return [{name: row[name] for name in row if name not in ("seconds", "frames_per_second")} for row in rows]
 
 
-def interrupt(slurm: Slurm, job: str, run: Path, kind: str, number: int, moment: float) -> str:
-    """Signal a training ``moment`` seconds after its ``number``th beginning, and see it queued again."""
-    wait_until(lambda: starts(run) == number, 120)
-    time.sleep(moment)
+def epochs(run: Path) -> int:
     where = run / "history.jsonl"
-    stood = f"{kind} in epoch {len(where.read_text().splitlines()) + 1}"
+    return len(where.read_text().splitlines()) if where.is_file() else 0
+
+
+def interrupt(slurm: Slurm, job: str, run: Path, kind: str, number: int, epoch: int, moment: float) -> str:
+    """Signal a training after its ``number``th beginning, ``moment`` seconds after so many epochs stand."""
+    wait_until(lambda: starts(run) == number and epochs(run) >= epoch, 120)
+    time.sleep(moment)
+    stood = f"{kind} in epoch {epochs(run) + 1}"
     slurm.ask("scancel", f"--signal={kind}", job)
     if kind == "TERM":
         # What a pre-empting partition does: a notice, a grace, and the job is ended and queued again.
@@ -74,14 +78,15 @@ def test_ten_interrupted_moments_change_no_number(slurm, trainings, tmp_path):
     for number in range(1, MOMENTS + 1):
         for k in range(2):
             kind = "USR2" if (number + k) % 2 else "TERM"
-            moment = rng.uniform(0, 3)
-            stood = interrupt(slurm, f"{array}_{k}", runs[k], kind, number, moment)
-            moments.append(f"run {k}: {stood}, {moment:.2f} s after its start")
+            # Early: a training also goes on while the other is interrupted, and must not end before its own last.
+            epoch, moment = rng.randrange(2 * number - 2, 2 * number), rng.uniform(0, 1)
+            stood = interrupt(slurm, f"{array}_{k}", runs[k], kind, number, epoch, moment)
+            moments.append(f"run {k}: {stood}, {moment:.2f} s after {epoch} epochs")
     print("\n".join(moments))  # drawn anew each time: pytest shows them where a number differs
     wait_until(lambda: trainings.poll() is not None, 400)
     assert trainings.returncode == 0, (tmp_path / "output").read_text()
     unbroken = history(runs[2])
-    assert len(unbroken) == 12 and starts(runs[2]) == 1
+    assert len(unbroken) == 48 and starts(runs[2]) == 1
     for run in runs[:2]:
         assert starts(run) == MOMENTS + 1
         assert history(run) == unbroken
