@@ -34,7 +34,7 @@ from amc_xai.training.schedule import Schedule
 from amc_xai.training.session import Session, State, TrainerOptions
 from amc_xai.training.speed import channels_last, compile_in_place, undo_compile
 from amc_xai.training.step import Answer, descend, loss_scale
-from amc_xai.training.sums import Sums
+from amc_xai.training.sums import Named, Sums, in_words
 
 log = logging.getLogger(__name__)
 Progress = Callable[[Iterable, str, int, int], Iterable]
@@ -172,11 +172,14 @@ def train_epoch(
     with closing(prepared(batches, augmented, session.represent, state.step, session.ahead)) as pairs:
         for batch, x in progress(pairs, text, done, options.epochs * steps):
             target = Target(batch.modulation, batch.snr, batch.posterior)
+            session.recent.before_step(len(batch.snr), epoch, state.step, steps)
             prediction, terms = answer(x, target)
             share = share_of(state.step, len(batch.snr))
             mean, scale = mean_over_batch(share, accelerator), loss_scale(scaler, accelerator.device)
             weighing.balance(terms, network.backbone, mean, scale)
-            if descend(terms.total * share, session.optimizer, options.gradient_clip, scaler):
+            taken = descend(terms.total * share, session.optimizer, options.gradient_clip, scaler)
+            session.recent.after_step()
+            if taken:
                 weighing.project()
                 if session.average is not None:
                     session.average.update(network)
@@ -207,7 +210,7 @@ def validate(
     if session.average is not None:
         same_buffers(session.average.network, accelerator)
     answer = Answer(session.evaluated, session.loss, accelerator).eval()
-    sums, weights = Sums(), None
+    sums, named, weights = Sums(), Named(), None
     unchanged = prepared(batches, lambda batch, step: batch, session.represent, ahead=session.ahead)
     with closing(unchanged) as pairs:
         for batch, x in progress(pairs, "validation", 0, len(batches)):
@@ -215,12 +218,15 @@ def validate(
             with torch.no_grad():
                 prediction, terms = answer(x, target)
             sums.add(terms, prediction, target)
+            named.add(prediction)
             weights = terms.weights
             if interrupt.requested and accelerator.num_processes == 1:
                 session.save_last()
                 interrupt.answer()
     everything = total(sums.settle(), accelerator)
     stop_unless_finite(everything["loss"], "validation", session.state, session.folder)
+    if said := in_words(named.alone(accelerator), session.classifier.modulations, session.classifier.snrs):
+        log.info("%s", said)
     # A process may have had no frame of a small validation part; the first one has.
     return everything, of_first_process(weights.tolist() if weights is not None else None, accelerator)
 

@@ -16,6 +16,7 @@ from amc_xai.training.checkpoint import random_state, restore_random_state, save
 from amc_xai.training.ema import MovingAverage
 from amc_xai.training.optimizers import put_back, settings_of
 from amc_xai.training.parallel import of_first_process
+from amc_xai.training.recent import RecentAverages
 from amc_xai.training.schedule import Schedule
 from amc_xai.training.speed import channels_last, in_channels_last
 
@@ -73,6 +74,9 @@ class Session:
     def __post_init__(self) -> None:
         # As configured: what a resumed training compares its own settings with.
         self.settings = settings_of(self.optimizer)
+        self.recent = RecentAverages(
+            self.classifier.network, self.options.batch_size // self.accelerator.num_processes
+        )
 
     @property
     def evaluated(self) -> nn.Module:

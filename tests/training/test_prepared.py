@@ -123,6 +123,7 @@ def test_a_training_that_draws_ahead_learns_the_same(run, two_threads):
 def test_a_gpu_is_never_drawn_for_by_a_thread():
     # A thread would start on the first GPU, whichever one training is on, and draw batch by batch.
     options, optimizer = TrainerOptions(1, 1, ahead=True), SimpleNamespace(param_groups=[])
+    classifier = SimpleNamespace(network=torch.nn.Identity())
     for device, ahead in (("cuda:1", False), ("mps", False), ("cpu", True)):
-        where = SimpleNamespace(device=torch.device(device))
-        assert Session(None, None, optimizer, None, options, where, None, {}).ahead is ahead
+        where = SimpleNamespace(device=torch.device(device), num_processes=1)
+        assert Session(classifier, None, optimizer, None, options, where, None, {}).ahead is ahead

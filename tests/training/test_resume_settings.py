@@ -86,11 +86,12 @@ def still(params, lr):
 def test_new_settings_of_plateau_hold_and_its_count_goes_on(run):
     waiting = run()
     begun = functools.partial(plateau, factor=0.5, patience=1)
-    state = waiting.go(epochs=4, schedule=begun, optimizer=functools.partial(still, lr=0.08))
+    state = waiting.go(epochs=4, schedule=begun, optimizer=functools.partial(still, lr=0.08), plain=True)
     # The second and the third epoch brought nothing.
     assert rates(state) == pytest.approx([0.08, 0.08, 0.08, 0.04])
     harsher = functools.partial(plateau, factor=0.1, patience=1)
-    state = waiting.go(last_of(waiting), 7, schedule=harsher, optimizer=functools.partial(still, lr=0.016))
+    harder = {"schedule": harsher, "optimizer": functools.partial(still, lr=0.016), "plain": True}
+    state = waiting.go(last_of(waiting), 7, **harder)
     assert rates(state)[4:] == pytest.approx([0.04 / 5, 0.004 / 5, 0.004 / 5])
 
 

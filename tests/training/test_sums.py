@@ -5,7 +5,8 @@ import torch
 
 from amc_xai.loss import LossTerms, Target
 from amc_xai.model import Prediction
-from amc_xai.training.sums import Sums
+from amc_xai.training import make_accelerator
+from amc_xai.training.sums import Named, Sums, in_words
 
 
 def batches(count, frames=7, seed=0):
@@ -56,3 +57,32 @@ def test_a_batch_is_added_without_a_look_at_its_values():
         on_meta = (type(part)(*(v if v is None else v.to("meta") for v in part)) for part in given)
         sums.add(*on_meta)
     assert {row.dtype for row, _ in sums.waiting} == {torch.float32}
+
+
+def test_one_class_for_every_frame_is_said_and_what_to_do():
+    here = make_accelerator("cpu", "fp32")
+    named = Named()
+    for snrs in ([0, 0], [0, 1]):
+        named.add(Prediction(torch.eye(3)[[2, 2]], torch.eye(2)[snrs]))
+    assert named.alone(here) == [2, None] and Named().alone(here) == [None, None]
+    said = in_words(named.alone(here), ["A", "B", "C"], [0.0, 10.0])
+    assert said.startswith("one class for every validation frame: C; ") and "optimizer.lr" in said
+    assert "frame: C at 10 dB; " in in_words([2, 1], ["A", "B", "C"], [0.0, 10.0])
+    assert in_words([0, None], ["A"], [0.0, 10.0]) is None
+    assert "frame: 10 dB; " in in_words([0, 1], ["A"], [0.0, 10.0])
+
+
+def test_a_training_says_so_once_validated(run, caplog):
+    def mute(trained, source):
+        for head in (trained.network.modulation_head, trained.network.snr_head):
+            for parameter in head.parameters():
+                parameter.data.zero_()
+            head.requires_grad_(False)
+
+    with caplog.at_level("INFO"):
+        run("mute").go(epochs=1, spoil=mute)
+    assert "one class for every validation frame: " in caplog.text
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        run("learning").go(epochs=3)
+    assert "one class" not in caplog.text.partition("epoch 1/3")[2]
