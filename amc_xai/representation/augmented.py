@@ -17,6 +17,7 @@ from amc_xai.representation.synchronisation import (
     band_has_outside,
     carrier_of,
     check_blind,
+    outside_noise,
     outside_residual,
     rates_of,
     shared_grids,
@@ -35,14 +36,17 @@ PLANES = {
     "recovered_8": _SYMBOLS,
     "recovered_16": _SYMBOLS,
     "differential": "turn from symbol to symbol",
-    "residual": "noise beside the band, logarithm of the amplitude along the radius",
+    "residual": "noise beside the band, logarithm of its amplitude over the signal's along the radius",
 }
 # The order of the power that each of these takes the carrier out by.
 RECOVERY = {"recovered": 4, "recovered_8": 8, "recovered_16": 16}
 TRAJECTORY_EXTENT = 3.0
 SYMBOL_EXTENT = 2.0
-# log10 of the residual's amplitude at the centre and at the edge of its picture: 75 dB Es/N0 and noise alone.
-RESIDUAL_DECADES = (-4.0, 0.5)
+# log10 of the residual's amplitude over the signal's, at the centre and at the edge of its picture: 75 dB of Es/N0
+# and noise alone.
+RESIDUAL_DECADES = (-4.0, 1.2)
+# Of a frame's power, this share counts as signal where the noise leaves less.
+LEAST_SHARE = 0.02
 NOTHING = complex(math.nan, math.nan)
 # For captions: what the axes of each picture are.
 AXES = {
@@ -50,8 +54,8 @@ AXES = {
     "trajectory": axes_in_words(TRAJECTORY_EXTENT),
     "differential": "angle: the turn from a symbol to the next; radius: the root of the product of their "
     f"amplitudes, the edge at {SYMBOL_EXTENT:g}",
-    "residual": "angle: the phase of the noise beside the signal's band; radius: the logarithm of its amplitude, "
-    "10⁻⁴ at the centre, 10^0.5 at the edge",
+    "residual": "angle: the phase of the noise beside the signal's band; radius: the logarithm of its amplitude "
+    "over the signal's, 10⁻⁴ at the centre, 10^1.2 at the edge",
 }
 
 
@@ -65,8 +69,9 @@ class Augmented(nn.Module):
       and 16PSK where the fourth has none.
     - ``differential``: s[n+1] s*[n] with the square root of its magnitude, extent 2: phase drops out, and a
       carrier offset only turns the picture.
-    - ``residual``: what lies outside the signal's band, in polar form with log10 of the radius from 10^-4 at the
-      centre to 10^0.5 at the edge: the radius of the blob is the noise level, readable over 80 dB.
+    - ``residual``: what lies outside the signal's band over what the frame holds beside noise, in polar form with
+      log10 of the radius from 10^-4 at the centre to 10^1.2 at the edge: a decibel of Es/N0 is as wide at every
+      level, from 75 dB down to where noise leaves less than 2 % of the power to the signal.
 
     Args:
         facts: of the frames: samples a symbol, 2 or more; up to 2.4 the band has no outside, and ``residual``
@@ -88,7 +93,7 @@ class Augmented(nn.Module):
             residual without a band.
     """
 
-    version = 3
+    version = 4
     keeps_scale = False
 
     def __init__(
@@ -156,7 +161,9 @@ class Augmented(nn.Module):
         if "trajectory" in self.channels:
             found["trajectory"] = frame / TRAJECTORY_EXTENT
         if "residual" in self.channels:
-            found["residual"] = _log_polar(outside_residual(frame, samples_per_symbol, widest))
+            residual = outside_residual(frame, samples_per_symbol, widest)
+            noise = outside_noise(frame, samples_per_symbol, widest).variance
+            found["residual"] = _log_polar(residual * _signal_power(frame, noise).rsqrt())
         if {"symbols", "differential", *RECOVERY} & set(self.channels):
             received = synchronise(frame, samples_per_symbol, self.receiver, periods)
             z, valid = received.symbols, received.valid
@@ -194,6 +201,13 @@ class Augmented(nn.Module):
     def forward(self, iq: torch.Tensor, samples_per_symbol: torch.Tensor | None = None) -> torch.Tensor:
         """Images of frames (B, 2, L); ``samples_per_symbol`` (B,) where they differ from frame to frame."""
         return self.draw(self.cells(iq, samples_per_symbol))
+
+
+def _signal_power(frame: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """What frames (B, L) hold beside white noise of this variance (B, 1) in a sample: (B, 1), above 0."""
+    power = squared(frame).mean(1, keepdim=True)
+    power = torch.where(power > 0, power, 1)
+    return torch.maximum(power - noise, LEAST_SHARE * power)
 
 
 def _log_polar(residual: torch.Tensor) -> torch.Tensor:

@@ -91,31 +91,45 @@ def test_the_differential_keeps_the_square_root_of_the_magnitude():
 @pytest.mark.parametrize("name", ["QPSK", "64QAM", "GMSK"])
 def test_the_radius_of_the_residual_is_the_noise_level(name):
     # Es/N0 of x dB is noise of power v = 8 / 10^(x/10) beside a signal of power 1. What lies beyond 1.2 symbol
-    # rates, a share of 0.7 of the band, has Rayleigh amplitudes of power p = 0.7 v / (1 + v) after
-    # normalisation, of median sqrt(p ln 2). The picture spans 4.5 decades of amplitude, so that 10 dB are 1/9.
-    snrs = [-10, 0, 10, 20, 30]
-    source = Synthetic([name], snrs, 12, frame_length=1024, channel={"roll_off": (0.25, 0.25)})
-    radius = Augmented(FACTS, 64, ["residual"]).points(source.read(np.arange(60)))["residual"].abs()
+    # rates, a share of 0.7 of the band, has Rayleigh amplitudes of power 0.7 v, of median sqrt(0.7 v ln 2). The
+    # picture spans 5.2 decades of amplitude, so that 10 dB are 0.5 / 5.2 at every level.
+    snrs = [-30, 0, 10, 20, 30, 60]
+    channel = {"roll_off": (0.25, 0.25), "snr_definition": "es_n0"}
+    source = Synthetic([name], snrs, 24, frame_length=1024, channel=channel)
+    radius = Augmented(FACTS, 64, ["residual"]).points(source.read(np.arange(24 * 6)))["residual"].abs()
     share = (np.abs(np.fft.fftfreq(1024)) > 1.2 / 8).mean()
     medians = []
     for s, snr in enumerate(snrs):
         medians.append(radius[source.snr_index == s].flatten().median().item())
-        variance = 8 * 10 ** (-snr / 10)
-        amplitude = math.sqrt(share * variance / (1 + variance) * math.log(2))
-        assert medians[-1] == pytest.approx((math.log10(amplitude) + 4) / 4.5, abs=0.006), snr
-    assert medians[3] - medians[4] == pytest.approx(1 / 9, abs=0.01)
+        amplitude = math.sqrt(share * 8 * 10 ** (-snr / 10) * math.log(2))
+        if snr >= 0:
+            assert medians[-1] == pytest.approx((math.log10(amplitude) + 4) / 5.2, abs=0.015 if snr else 0.03), snr
+    # Noise alone counts as what leaves 2 % to the signal, or as little as chance makes of it.
+    alone = (math.log10(math.sqrt(share * math.log(2) / 0.02)) + 4) / 5.2
+    assert medians[1] + 0.02 < medians[0] < alone + 0.005
+
+
+def test_a_decibel_at_0_is_as_wide_in_the_residual_as_at_30():
+    snrs = [2, 4, 30, 32]
+    source = Synthetic(["QPSK"], snrs, 60, frame_length=1024, channel={"roll_off": (0.25, 0.25)})
+    radius = Augmented(FACTS, 64, ["residual"]).points(source.read(np.arange(240)))["residual"].abs().mean(1)
+    low, less, high, higher = (radius[source.snr_index == s].mean() for s in range(4))
+    assert low - less == pytest.approx(high - higher, rel=0.25)
+    # Two decibels are 2/3 of a pixel.
+    assert 32 * (low - less) > 0.5
 
 
 def test_the_residual_keeps_its_direction_and_stops_at_the_centre():
     augmented = Augmented(FACTS, 64, ["residual"])
     n = torch.arange(256)
-    # A tone far outside the band passes whole: amplitude 1, so 4 of 4.5 decades from the centre;
-    # where the frame's ends fade, nothing is drawn.
+    # A tone far outside the band passes whole: amplitude 1, where noise is all and leaves 2 % to
+    # the signal, so 4 + 0.85 of 5.2 decades from the centre; where the frame's ends fade, nothing is drawn.
     tone = torch.polar(torch.ones(256), 2 * math.pi * 0.375 * n + 0.4)
     found = augmented.points(torch.stack([tone.real, tone.imag])[None])["residual"][0]
     left = (256 - len(found)) // 2
     assert 64 <= len(found) < 256
-    torch.testing.assert_close(found, 4 / 4.5 * tone[left : 256 - left], rtol=0, atol=1e-5)
+    expected = (4 - math.log10(0.02) / 2) / 5.2 * tone[left : 256 - left]
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
     # One inside the band leaves nothing.
     tone = torch.polar(torch.ones(256), 2 * math.pi * 0.0625 * n)
     found = augmented.points(torch.stack([tone.real, tone.imag])[None])["residual"][0]
