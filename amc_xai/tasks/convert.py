@@ -14,6 +14,7 @@ from amc_xai.data.sigmf_files import SigmfWriter, WholeSigmfWriter
 from amc_xai.errors import UserError, guess
 from amc_xai.parts import OF_THE_KEEPER, Parts
 from amc_xai.progress import progress
+from amc_xai.tasks.next_step import command
 
 log = logging.getLogger(__name__)
 FORMATS = ("split", "images", "sigmf", "npz")
@@ -70,8 +71,9 @@ def run(
     work = write_cells(source, writer, root, stamp, workers, cells)
     written = sum(progress(work, "writing cells", 0, len(cells), unit="cell"))
     log.info(
-        "%d files or folders written and %d found in %s; use them with: python -m amc_xai %s dataset.path=%s",
-        written, len(cells) - written, root, how_to_read(format, source), root,
+        "%d files or folders written and %d found in %s; use them with: %s",
+        written, len(cells) - written, root,
+        command(*how_to_read(format, source, writer), f"dataset.path={root}"),
     )  # fmt: skip
 
 
@@ -86,8 +88,9 @@ def npz(source: FrameSource, root: Path, stamp: dict[str, Any]) -> None:
         chunks = np.split(kept, range(AT_ONCE, frames, AT_ONCE))
         write_npz(source, path, progress(chunks, "writing frames", 0, len(chunks)))
     log.info(
-        "%d frames %s %s; use them with: python -m amc_xai %s dataset.path=%s",
-        frames, "found in" if found else "written to", path, how_to_read("npz", source), path,
+        "%d frames %s %s; use them with: %s",
+        frames, "found in" if found else "written to", path,
+        command(*how_to_read("npz", source), f"dataset.path={path}"),
     )  # fmt: skip
 
 
@@ -104,8 +107,8 @@ def picture_writer(parts: Parts, source: FrameSource, perturbed: bool) -> Any:
     return PngWriter(representation, parts.make["perturbation"] if perturbed else None, parts.seed)
 
 
-def how_to_read(format: str, source: FrameSource) -> str:
-    """The groups and facts that read these files as what they were."""
+def how_to_read(format: str, source: FrameSource, writer: Any = None) -> list[str]:
+    """The groups and facts that read these files as what they were; ``writer`` is that of pictures."""
     facts = {
         "samples_per_symbol": source.samples_per_symbol,
         "sample_rate": source.sample_rate if format == "npz" else None,
@@ -113,9 +116,13 @@ def how_to_read(format: str, source: FrameSource) -> str:
     }
     told = [f"dataset.{key}={value}" for key, value in facts.items() if value is not None]
     if format == "sigmf":
-        return " ".join(["dataset=recordings", f"dataset.frame_length={source.frame_length}", *told])
+        return ["dataset=recordings", f"dataset.frame_length={source.frame_length}", *told]
     if format == "npz":
         labels = (("y", source.modulation_index), ("snr", source.snr_index))
         without = [f"dataset.{key}=null" for key, index in labels if not (index >= 0).any()]
-        return " ".join(["dataset=arrays", *told, *without])
-    return "dataset=split_hdf5" if format == "split" else "dataset=images representation=none"
+        return ["dataset=arrays", *told, *without]
+    if format == "split":
+        return ["dataset=split_hdf5"]
+    meaning = [o for o in told if o.startswith("dataset.snr_definition=")]
+    channels = ",".join(writer.representation.channels)
+    return ["dataset=images", "representation=none", f"dataset.channels=[{channels}]", *meaning]

@@ -1,6 +1,7 @@
 """``task=evaluate``: test a checkpoint on one part of its data, or on other data."""
 
 from amc_xai.parts import Parts
+from amc_xai.tasks.next_step import after_evaluation
 from amc_xai.tasks.reporting import report
 from amc_xai.tasks.testing import test
 from amc_xai.tasks.tracked import track_test, tracked
@@ -15,4 +16,6 @@ def run(parts: Parts, name: str = "evaluate", part: str = "test", needs_checkpoi
         values = test(bench, indices)
         report(bench, values)
         track_test(tracker, bench, values)
+    if bench.accelerator.is_main_process:
+        after_evaluation(bench.parts)
     return values["joint_accuracy"]

@@ -5,6 +5,7 @@ from amc_xai.tasks.attributing import explain_by_attribution
 from amc_xai.tasks.attribution_methods import check_methods
 from amc_xai.tasks.evidence import weigh_evidence
 from amc_xai.tasks.explaining import explain
+from amc_xai.tasks.next_step import after_explanation
 from amc_xai.tasks.perturbing import check_explainable
 from amc_xai.tasks.reporting import report
 from amc_xai.tasks.testing import test
@@ -27,3 +28,5 @@ def run(parts: Parts, name: str = "explain", part: str = "test", needs_checkpoin
         weigh_evidence(bench, indices)
         report(bench, values)
         track_test(tracker, bench, values)
+    if bench.accelerator.is_main_process:
+        after_explanation(bench)

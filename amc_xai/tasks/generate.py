@@ -7,6 +7,7 @@ from amc_xai.data.conversion import SplitStoreWriter, labelled_cells, write_cell
 from amc_xai.errors import UserError
 from amc_xai.parts import OF_THE_KEEPER, Parts
 from amc_xai.progress import progress
+from amc_xai.tasks.next_step import command
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,6 @@ def run(parts: Parts, name: str = "generate", workers: int = 1, needs_checkpoint
     work = write_cells(source, SplitStoreWriter(), root, stamp, workers)
     written = sum(progress(work, "writing cells", 0, cells, unit="cell"))
     log.info(
-        "%d frames in %d cells (%d written now) in %s; train on them with: python -m amc_xai dataset=split_hdf5 "
-        "dataset.path=%s",
-        len(source.modulation_index), cells, written, root, root,
+        "%d frames in %d cells (%d written now) in %s; train on them with: %s",
+        len(source.modulation_index), cells, written, root, command("dataset=split_hdf5", f"dataset.path={root}"),
     )  # fmt: skip

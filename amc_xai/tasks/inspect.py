@@ -17,6 +17,7 @@ from amc_xai.representation import Constellation
 from amc_xai.signal.snr import definition_in_words, es_n0_in_words, es_n0_offset_db
 from amc_xai.tasks.inspecting import assembled
 from amc_xai.tasks.lengths import of_one_length
+from amc_xai.tasks.next_step import after_inspection
 from amc_xai.tasks.symbol_rates import borne_out, rates_by_class, rates_by_recording, sentences
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def run(parts: Parts, name: str = "inspect", needs_checkpoint: bool = False) -> 
     draw(source, statistics.finite, parts)
     draw_figures(parts.folder)
     log.info("open %s", write_page(parts.folder))
+    after_inspection(parts, bool(((source.modulation_index >= 0) & (source.snr_index >= 0)).any()))
 
 
 def in_lines(about: dict) -> str:

@@ -15,6 +15,7 @@ from amc_xai.signal.constellations import constellation
 from amc_xai.tasks.anchoring import anchors_apply, write_anchors
 from amc_xai.tasks.ceiling import limit_settings, progress_over_snrs, reachable_of_run
 from amc_xai.tasks.limit_scope import bound_in_words
+from amc_xai.tasks.next_step import after_limits
 from amc_xai.training import make_accelerator
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ def run(
         write_anchors(source, settings.model, test, parts.folder / "anchors.csv")
     figures = draw_figures(parts.folder)
     log.info("%s", ", ".join(str(path) for path in (parts.folder / "limits.csv", *figures)))
+    after_limits(parts)
 
 
 def blind(settings) -> str:

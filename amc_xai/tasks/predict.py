@@ -12,6 +12,7 @@ from amc_xai.files import replacing
 from amc_xai.parts import Parts
 from amc_xai.progress import progress
 from amc_xai.tasks.facts import settle
+from amc_xai.tasks.next_step import after_prediction
 from amc_xai.tasks.workbench import load_weights, make_classifier
 from amc_xai.training import make_accelerator
 
@@ -43,6 +44,7 @@ def run(parts: Parts, name: str = "predict", needs_checkpoint: bool = True) -> N
         for line in verdict(predictions, source):
             log.info("%s", line)
         log.info("%d frames; open %s", len(predictions), path)
+        after_prediction(parts, hasattr(source, "image_shape"))
 
 
 def known_labels(index: np.ndarray, own: list, known: list) -> np.ndarray:

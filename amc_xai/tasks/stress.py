@@ -22,6 +22,7 @@ from amc_xai.signal import Channel
 from amc_xai.signal.classes import MODULATIONS
 from amc_xai.signal.snr import decibels_a_label, es_n0_db
 from amc_xai.tasks.facts import trained_facts
+from amc_xai.tasks.next_step import after_stress
 from amc_xai.tasks.workbench import load_weights, make_classifier
 from amc_xai.training import make_accelerator
 
@@ -67,6 +68,7 @@ def run(
     figures = draw_figures(parts.folder)
     log.info("\n%s\n", text_of(rows))
     log.info("%s", ", ".join(str(found) for found in (path, *figures)))
+    subject.say_next()
 
 
 def chosen_sweeps(names: Sequence[str] | None) -> list[Sweep]:
@@ -111,6 +113,11 @@ class Subject:
             len(self.modulations), self.at_db, self.frame_length, self.samples_per_symbol,
             self.frames_per_cell * len(self.modulations),
         )  # fmt: skip
+
+    def say_next(self) -> None:
+        """How to train this network on what breaks it."""
+        frame = {"frame_length": self.frame_length, "samples_per_symbol": self.samples_per_symbol}
+        after_stress(self.parts, self.modulations, self.snrs, frame, self.definition == "es_n0")
 
     def es_n0(self, label: float) -> float:
         """Es/N0 in dB of a label, for a class of unit power."""

@@ -14,6 +14,7 @@ from amc_xai.parts import Parts
 from amc_xai.progress import progress
 from amc_xai.search import job_trial
 from amc_xai.tasks.explaining import explain
+from amc_xai.tasks.next_step import after_training
 from amc_xai.tasks.perturbing import check_explainable
 from amc_xai.tasks.reporting import report
 from amc_xai.tasks.teaching import refuse_changed_frames
@@ -131,6 +132,8 @@ def run(
     finally:
         if trial is not None:
             trial.close()
+    if main and len(bench.split.test):
+        after_training(parts.folder)
     best_row = {**state.history[state.best_epoch], **costs}
     values = [best_row[name] for name in names]
     return values[0] if isinstance(objective, str) else values
