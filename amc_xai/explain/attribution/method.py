@@ -83,7 +83,8 @@ def attribute_input(
     plain = torch.backends.cudnn.flags(enabled=False) if recurrent and x.is_cuda else nullcontext()
     try:
         with torch.enable_grad(), plain:
-            return method(network, x.detach(), target, task).detach().to(torch.float32)
+            # As laid out as captum's metrics take it, whatever layout the network's gradients have.
+            return method(network, x.detach(), target, task).detach().to(torch.float32).contiguous()
     except RuntimeError as error:
         if _reaches_its_input(network, x, task):
             raise
