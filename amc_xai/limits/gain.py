@@ -20,7 +20,7 @@ def gain_free_log_likelihood(
     squared; samples: L; es_n0: the ratio g (B,) that the hypothesis states. With N the unknown noise level, of
     which the prior is flat in u = log N (the one that is blind to scale), this is the logarithm of
 
-        integral du N^-L exp(-outside / N) prod_k (1/M) sum_m exp(-|y_k - sqrt(g N) a_m|^2 / N)
+    ``integral du N^-L exp(-outside / N) prod_k (1/M) sum_m exp(-|y_k - sqrt(g N) a_m|^2 / N)``
 
     by Newton's method and Laplace's approximation, whose error falls as one over the number of symbols. Together
     with g, this is all that a classifier can go by that scales each frame to unit power.

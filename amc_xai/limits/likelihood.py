@@ -16,10 +16,10 @@ CELLS = 1 << 18  # frames x symbols x points worked on at a time: what a CPU's c
 def log_likelihood(symbols: torch.Tensor, points: torch.Tensor, noise: torch.Tensor | float) -> torch.Tensor:
     """Average log-likelihood (B,) float64 of frames, with timing, phase, gain and noise known.
 
-    sum_k [ log( (1/M) sum_m exp(-|y_k - a_m|^2 / N0) ) - log(pi N0) ]
+    ``sum_k [ log( (1/M) sum_m exp(-|y_k - a_m|^2 / N0) ) - log(pi N0) ]``
 
     symbols: matched filter outputs, complex (B, K); points: complex (M,); noise: N0, a number or (B,), in the
-    units of |y|^2.
+    units of ``|y|^2``.
     """
     noise = torch.as_tensor(noise, dtype=torch.float64, device=symbols.device).expand(len(symbols))
     parts = [

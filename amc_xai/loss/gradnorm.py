@@ -14,10 +14,10 @@ from amc_xai.model.network import Prediction
 class GradNorm(nn.Module):
     """GradNorm (Chen, Badrinarayanan, Lee and Rabinovich, ICML 2018, equations 1 and 2, algorithm 1).
 
-    G_t = || d(w_t L_t) / dW || at the last shared layer W should be mean(G) * r_t ** alpha, where r_t is the
-    relative inverse training rate: L_t over its first value, over the mean of that ratio. The weights follow
-    the gradient of sum_t | G_t - target_t |, the targets held constant, and are then normalised to sum to 2.
-    G_t is linear in w_t, so that this gradient is sign(G_t - target_t) * || dL_t / dW || and no second
+    ``G_t = || d(w_t L_t) / dW ||`` at the last shared layer W should be ``mean(G) * r_t ** alpha``, where r_t is
+    the relative inverse training rate: L_t over its first value, over the mean of that ratio. The weights follow
+    the gradient of ``sum_t | G_t - target_t |``, the targets held constant, and are then normalised to sum to 2.
+    G_t is linear in w_t, so that this gradient is ``sign(G_t - target_t) * || dL_t / dW ||`` and no second
     derivative is taken. The training loop calls :meth:`balance` before each backward pass; the state holds
     weights and first losses.
 

@@ -23,7 +23,7 @@ class SnrCrossEntropy(nn.Module):
 
 
 class DistancePenalisedSnr(nn.Module):
-    """alpha * CE + beta * sum_j p_j |snr_j - snr| / step: far misses cost more than near ones.
+    """``alpha * CE + beta * sum_j p_j |snr_j - snr| / step``: far misses cost more than near ones.
 
     ``step`` is the smallest distance of the grid; on a grid of one value the penalty is zero.
     """
@@ -46,7 +46,7 @@ class DistancePenalisedSnr(nn.Module):
 class OrdinalSnr(nn.Module):
     """Is the SNR above threshold k, asked for each of the S - 1 thresholds between the SNRs of the grid.
 
-    - sum_k [ y > k ] log P(snr > k) + [ y <= k ] log P(snr <= k), with the cumulative probabilities of the
+    ``-sum_k [ y > k ] log P(snr > k) + [ y <= k ] log P(snr <= k)``, with the cumulative probabilities of the
     softmax over the S logits: the loss of Cao, Mirjalili and Raschka (Pattern Recognition Letters 140, 2020,
     equation 5, all task weights 1) without their shared-weight layer, so that the head and every metric stay as
     they are. A near miss gets few thresholds wrong, a far one many. On a grid of two it is the cross-entropy.

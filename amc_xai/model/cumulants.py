@@ -19,7 +19,7 @@ def cumulants(z: torch.Tensor) -> torch.Tensor:
     """The cumulants ``NAMES`` of zero-mean complex (B, K) about zero, divided by C21^(order/2): complex (B, 9).
 
     Second and fourth order as in Swami and Sadler, IEEE Trans. Communications 48(3), 2000, section II:
-    C40 = M40 - 3 M20^2, C41 = M41 - 3 M20 M21, C42 = M42 - |M20|^2 - 2 M21^2, with M_pq = E[z^(p-q) conj(z)^q].
+    C40 = M40 - 3 M20^2, C41 = M41 - 3 M20 M21, ``C42 = M42 - |M20|^2 - 2 M21^2``, M_pq = E[z^(p-q) conj(z)^q].
     The sixth order follows from the same sum over partitions (Leonov and Shiryaev, 1959) without odd moments.
     A frame of zeros gives zeros.
     """
@@ -89,7 +89,7 @@ class Cumulants(nn.Module):
 
     @torch.no_grad()
     def statistics(self, x: torch.Tensor) -> torch.Tensor:
-        """|C|^(2/order) of each frame (B, 2, L): eight of the samples, then eight of the symbols, (B, 8 or 16)."""
+        """``|C|^(2/order)`` of frames (B, 2, L): eight of the samples, then eight of the symbols, (B, 8 or 16)."""
         # Sixth powers need full precision.
         with torch.autocast(x.device.type, enabled=False):
             x = x.float()

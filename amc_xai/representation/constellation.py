@@ -29,7 +29,7 @@ class Constellation(nn.Module):
         facts: of the frames; a picture of all samples is drawn from any.
         image_size: height and width in pixels.
         extent: half the width of the square that is drawn, in units of the (normalised) amplitude; or
-            ``"quantile"`` for the 99.5 % quantile of the frame's own max(|I|, |Q|).
+            ``"quantile"`` for the 99.5 % quantile of the frame's own ``max(|I|, |Q|)``.
         power_normalise: scale each frame to unit mean power first.
         log: draw log(1 + count) instead of the count.
         smoothing: standard deviation of a Gaussian blur in pixels; 0 leaves the counts as they are.

@@ -35,7 +35,7 @@ _128APSK = (
 
 
 def constellation(name: str) -> torch.Tensor:
-    """Ideal points of one class: complex128 (M,), mean of |point|^2 equal to 1.
+    """Ideal points of one class: complex128 (M,), mean of ``|point|^2`` equal to 1.
 
     - OOK {0, sqrt(2)}; BPSK {+1, -1}; QPSK and OQPSK at odd multiples of pi/4 (for OQPSK the two coordinates
       belong to instants half a symbol apart); 8/16/32PSK with a point on the real axis.

@@ -33,7 +33,7 @@ def hosts():
 
 @pytest.fixture
 def training(hosts, tmp_path):
-    """Start one training on both hosts, as the README has it; each host's process and log."""
+    """Start one training on both hosts, as docs/scale.md has it; each host's process and log."""
     started = []
 
     def start(*overrides: str) -> list[tuple[subprocess.Popen, Path]]:
