@@ -15,7 +15,7 @@ from amc_xai.signatures import TRUST
 from amc_xai.tasks.workbench import Workbench
 
 log = logging.getLogger(__name__)
-OF_THE_DATA = ("dataset", "split")
+OF_THE_DATA = ("experiment", "dataset", "split")
 
 
 def say_next(what_for: str, *given: str) -> None:
@@ -107,4 +107,4 @@ def after_inspection(parts: Parts, labelled: bool) -> None:
 def after_prediction(parts: Parts, pictures: bool) -> None:
     """Frames were named."""
     if not pictures:
-        say_next("what the frames themselves show", "task=inspect", *told(parts, "dataset"))
+        say_next("what the frames themselves show", "task=inspect", *told(parts, *OF_THE_DATA))
