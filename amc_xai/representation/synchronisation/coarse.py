@@ -26,7 +26,7 @@ def band_centre(frame: torch.Tensor, samples_per_symbol: float | torch.Tensor, r
     rate = 1 / _column(samples_per_symbol, frame)
     # A window of one symbol rate, by sums up to its edges; beyond half the sample rate the spectrum begins again.
     sums = torch.cat([torch.zeros_like(power[:, :1]), torch.cat([power] * 3, 1).cumsum(1)], 1)
-    half = (rate * length / 2).round().long().expand(len(power), 1)
+    half = (rate * length / 2).round().long().expand(power.shape[0], 1)
     centre = torch.arange(length, device=frame.device) + length
     held = sums.gather(1, centre + half + 1) - sums.gather(1, centre - half)
     held = held.masked_fill(cycles.abs() > reach * rate, -math.inf)

@@ -58,7 +58,7 @@ def equalise(
     index = torch.arange(count, device=halves.device)[:, None] + inner.start
     index = (2 * index + torch.arange(-2 * REACH, 2 * REACH + 1, device=halves.device)) % halves.shape[-1]
     inputs = halves[:, index]  # (B, K, T)
-    taps = torch.zeros(len(halves), 4 * REACH + 1, dtype=halves.dtype, device=halves.device)
+    taps = torch.zeros(halves.shape[0], 4 * REACH + 1, dtype=halves.dtype, device=halves.device)
     taps[:, 2 * REACH] = 1
     damping = torch.full_like(power, 1e-2)
     cost = torch.full_like(power, torch.inf)

@@ -92,7 +92,7 @@ def inside_noise(
 
 def _counts(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     bins = (x * (BINS / LARGEST)).long().clamp(0, BINS - 1)
-    return torch.zeros(len(x), BINS, device=x.device).scatter_add_(1, bins, weight)
+    return torch.zeros(x.shape[0], BINS, device=x.device).scatter_add_(1, bins, weight)
 
 
 def _mean(

@@ -95,7 +95,7 @@ def outside_noise(
         sums, counts = (quarters @ power[:, :, None])[:, :, 0], quarters.sum(-1)
     else:
         quarters = _quarters_once(length, samples_per_symbol, device)
-        sums, counts = power @ quarters.T, quarters.sum(-1)[None].expand(len(power), -1)
+        sums, counts = power @ quarters.T, quarters.sum(-1)[None].expand(power.shape[0], -1)
     total = counts.sum(1, keepdim=True)
     told = total >= LEAST_BINS
     variance = torch.where(told, sums.sum(1, keepdim=True) / total.clamp(min=1), 0)
@@ -130,22 +130,23 @@ def outside_residual(
     """
     length, device = frame.shape[-1], frame.device
     each = isinstance(samples_per_symbol, torch.Tensor)
-    window = _middle(length, (widest or WIDEST_SYMBOL) if each else samples_per_symbol, device)
+    window, first = _middle(length, (widest or WIDEST_SYMBOL) if each else samples_per_symbol, device)
     rate = samples_per_symbol[:, None] if each else samples_per_symbol
     outside = torch.fft.fftfreq(length, device=device).abs() > OUT_OF_BAND / rate
     residual = torch.fft.ifft(torch.fft.fft(frame * window) * outside)
-    # The windows are even: as much is left out at one end as at the other.
-    first = int((window < window[length // 2] / 2).sum()) // 2
     return residual[:, first : length - first] / window[first : length - first]
 
 
 @lru_cache(maxsize=64)
-def _middle(length: int, symbol: float, device: torch.device) -> torch.Tensor:
-    """One window float32 (``length``,) that is as broad as side lobes 90 dB down allow."""
+def _middle(length: int, symbol: float, device: torch.device) -> tuple[torch.Tensor, int]:
+    """One window float32 (``length``,), as broad as side lobes 90 dB down allow, and where it passes a half."""
     if 4 * round(EDGE_SYMBOLS * symbol) <= length:
-        return tapers(length, symbol, device)[0]
-    window = torch.from_numpy(dpss(length, min(3.5, max(1.0, length / 2 - 1))))
-    return (window / window.square().mean().sqrt()).to(device, torch.float32)
+        window = tapers(length, symbol, device)[0]
+    else:
+        window = torch.from_numpy(dpss(length, min(3.5, max(1.0, length / 2 - 1))))
+        window = (window / window.square().mean().sqrt()).to(device, torch.float32)
+    # It is even: as much is left out at one end as at the other.
+    return window, int((window < window[length // 2] / 2).sum()) // 2
 
 
 def bin_variance(variance: torch.Tensor, frame: Spectrum, length: int, samples_per_symbol: float | torch.Tensor):

@@ -143,28 +143,28 @@ def choose_filter(
     bank = _bank(tuple(pulses), periods, device)
     bins = delayed(frame.bins, delay)
     level, signal = noise_level(frame, noise)
-    rows = torch.arange(len(bins), device=device)
+    rows = torch.arange(bins.shape[0], device=device)
     if len(pulses) == 1:
         chosen = torch.zeros_like(level)
         filtered = bins * bank.filters[level, 0]
-        symbols, margin = folded(filtered), torch.zeros(len(bins), device=device)
+        symbols, margin = folded(filtered), torch.zeros(bins.shape[0], device=device)
     else:
         above = bins[:, periods - 1 :]
         below = torch.cat([torch.zeros_like(bins[:, :1]), bins[:, : periods - 1]], 1)
         pairs = torch.cat([_power(above), _power(below), (above * below.conj()).real], 1) / signal
         likelihood = (pairs @ bank.weights.T).unflatten(1, bank.constants.shape) + bank.constants
         likelihood = likelihood[rows, level.clamp(max=_trusted(periods))]
-        roots = torch.tensor([name.startswith("rrc") for name in pulses], device=device)
+        roots = [name.startswith("rrc") for name in pulses]
         finalists = []
-        for group in (roots, ~roots):
-            if group.any():
-                best, which = likelihood.where(group, -math.inf).max(1)
+        for group in (roots, [not root for root in roots]):
+            if any(group):
+                best, which = likelihood.where(torch.tensor(group, device=device), -math.inf).max(1)
                 tried = bins * bank.filters[level, which]
                 z = folded(tried)
                 finalists.append((best - _scatter(_power(z[:, inner]), valid), which, tried, z))
         if len(finalists) == 1:
             _, chosen, filtered, symbols = finalists[0]
-            margin = torch.zeros(len(bins), device=device)
+            margin = torch.zeros(bins.shape[0], device=device)
         else:
             (first, *one), (second, *other) = finalists
             better = first >= second

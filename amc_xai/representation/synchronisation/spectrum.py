@@ -35,7 +35,7 @@ class Spectrum(NamedTuple):
     def oversampled(self, factor: int) -> torch.Tensor:
         """The frame at k / ``factor`` symbols: complex (B, ``factor`` P); ``factor`` is 2 or more."""
         above, below = self.bins[:, self.periods - 1 :], self.bins[:, : self.periods - 1]
-        between = above.new_zeros(len(above), (factor - 2) * self.periods + 1)
+        between = above.new_zeros(above.shape[0], (factor - 2) * self.periods + 1)
         return torch.fft.ifft(torch.cat([above, between, below], 1), norm="forward")
 
 
