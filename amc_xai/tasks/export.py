@@ -68,11 +68,22 @@ def check_one_shape(representation, source: FrameSource, samples_per_symbol: flo
             "dataset.samples_per_symbol: the network takes several, and an ONNX file is made for one; say which, "
             "such as dataset.samples_per_symbol=8"
         )
+    for part in representation.modules():  # a fusion has two
+        check_fixed_steps(part)
+
+
+def check_fixed_steps(representation) -> None:
+    """Raise UserError if what a representation computes hangs on the frames."""
     receiver = getattr(representation, "receiver", None)
     if getattr(receiver, "symbol_rate", "given") != "given":
         raise UserError(
             "representation.symbol_rate=refined looks for each frame's own symbol rate, and an ONNX file is made "
             "for one; the network can be exported with representation.symbol_rate=given"
+        )
+    if "likelihood" in getattr(representation, "groups", ()):
+        raise UserError(
+            "representation.groups: an ONNX file can't hold likelihood, whose steps hang on the number of frames; "
+            "train a network without that group"
         )
 
 
