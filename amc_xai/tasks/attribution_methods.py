@@ -19,6 +19,7 @@ from amc_xai.explain.attribution import (
 from amc_xai.explain.attribution_scores import Subject
 from amc_xai.explain.precision import as_explained
 from amc_xai.perturbation import Donors
+from amc_xai.tasks.even_choice import evenly
 from amc_xai.tasks.lengths import of_one_length
 from amc_xai.tasks.views import donors_of
 from amc_xai.tasks.workbench import Workbench
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 def explained_frames(
     bench: Workbench, plan: AttributionPlan, indices: np.ndarray
 ) -> tuple[np.ndarray, torch.Tensor, Subject]:
-    """A random choice of ``plan.frames`` of these frames: their places (N,) and samples (N, 2, L), and a subject.
+    """``plan.frames`` of these, evenly over classes and SNRs: places (N,), samples (N, 2, L), and a subject.
 
     Raises:
         UserError: ``attribution.target=true`` without a frame whose labels are both known.
@@ -42,8 +43,7 @@ def explained_frames(
         indices = indices[known]
         if len(indices) == 0:
             raise UserError("attribution.target: no frame has both labels; use attribution.target=predicted")
-    order = np.random.default_rng(bench.parts.seed).permutation(len(indices))
-    indices = np.sort(indices[order[: plan.frames]])
+    indices = np.sort(evenly(source, indices, plan.frames, bench.parts.seed))
     device, rates = bench.accelerator.device, rates_of(source, indices)
     iq = source.read(indices).contiguous().to(device)
     x = bench.classifier.represent(iq, rates if rates is None else rates.to(device))
