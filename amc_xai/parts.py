@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from amc_xai import builtin
 from amc_xai.config import AUTO, OF_THE_JOB, OF_THE_NETWORK
 from amc_xai.errors import UserError
 from amc_xai.resuming import settle_resume
@@ -241,6 +242,6 @@ def leaves(cfg: DictConfig, prefix: str = "") -> dict[str, Any]:
 def make_paths_absolute(cfg: DictConfig) -> None:
     """So that a checkpoint finds its data again from whatever folder it is used in."""
     for part in (cfg.dataset, cfg.init):
-        if part.get("path"):
+        if part.get("path") and not (part is cfg.init and part.path == builtin.NAME):
             with open_dict(part):
                 part.path = os.path.abspath(os.path.expanduser(str(part.path)))

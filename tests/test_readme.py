@@ -47,6 +47,7 @@ FEWER = {
 }
 # What is many times as much of the same, by the override that asks for it.
 LESS = {
+    "task=calibrate": ["task.emissions=24"],
     "task.workers=2": ["task.workers=1"],
     "task=stress": ["task.frames=2", "task.impairments=[es_n0]"],
     "backbone=resnet34": ["task.explain_after=false"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from amc_xai.errors import UserError, guess
+from amc_xai.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +24,7 @@ class Prediction:
         modulations: M names; ``snrs`` S values in dB.
         modulation_probability: float32 (N, M); ``snr_probability`` float32 (N, S).
         row: int64 (N,), of which row of the samples each frame is; ``start`` int64 (N,), its first sample there.
+        verdicts: one for each emission in them; none where there are more than 32 rows, which count as frames.
     """
 
     modulations: list[str]
@@ -31,6 +33,7 @@ class Prediction:
     snr_probability: np.ndarray
     row: np.ndarray
     start: np.ndarray
+    verdicts: list[Verdict] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.row)
@@ -54,7 +57,11 @@ class Prediction:
         ]
 
     def __str__(self) -> str:
-        """One line a frame, of the first few."""
+        """One line an emission, or, where there is none, a frame; of the first few."""
+        if self.verdicts:
+            lines = [str(verdict) for verdict in self.verdicts[:SHOWN]]
+            more = len(self.verdicts) - SHOWN
+            return "\n".join(lines + [f"and {more} more emissions"] * (more > 0))
         shares = self.modulation_probability.max(1)
         lines = [
             f"row {row}, sample {start}: {name} ({share:.0%}), {snr:g} dB"

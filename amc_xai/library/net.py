@@ -1,13 +1,16 @@
 """A trained network as an object."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from amc_xai import builtin
 from amc_xai.data import Facts
 from amc_xai.data.choice import check_facts
 from amc_xai.errors import UserError
@@ -15,21 +18,24 @@ from amc_xai.evaluation.inference import probabilities
 from amc_xai.explain.attribution import IntegratedGradients, Method, attribute_input
 from amc_xai.explain.attribution.method import TASKS
 from amc_xai.library.answers import Explanation, Prediction
-from amc_xai.library.samples import Cut, cut
+from amc_xai.library.samples import Cut, Held, cut
 from amc_xai.model import Classifier
 from amc_xai.parts import Parts, parts_of_checkpoint
 from amc_xai.tasks.facts import completed, refuse_contradiction, trained_facts, trained_lengths
+from amc_xai.tasks.verdicts import DEFAULT, own_rates
 from amc_xai.tasks.workbench import load_weights, make_classifier
+from amc_xai.verdicts import GIVEN, OF_TRAINING, Calibration, EmissionFrames, verdicts_of
 
 BATCH = 256  # frames in one pass
+ROWS = 32  # of more rows each is taken as a frame or more, and none as an emission
 BATCH_EXPLAINED = 32
 
 
-def load(checkpoint: str | Path, device: str = "cpu") -> "Net":
-    """The network of a checkpoint, which a run leaves in ``checkpoints/best.pt``.
+def load(checkpoint: str | Path = builtin.NAME, device: str = "cpu") -> "Net":
+    """The network of a checkpoint, which a run leaves in ``checkpoints/best.pt``; that of the package by default.
 
     Args:
-        checkpoint: the file. No network is shipped with the package: train one, or bring a checkpoint of it.
+        checkpoint: the file; ``builtin`` is the network that comes with the package.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
 
     Raises:
@@ -68,6 +74,7 @@ class Net:
         self.modulations: list[str] = list(parts.loaded["modulations"])
         self.snrs = [float(snr) for snr in parts.loaded["snrs"]]
         self.samples_per_symbol = self._trained.samples_per_symbol
+        self._calibration = Calibration.of(parts.loaded) or DEFAULT
         self._built: tuple[Facts, Classifier] | None = None
         if self.frame_length is not None:
             self.classifier(self.frame_length)
@@ -81,13 +88,13 @@ class Net:
     def predict(
         self, iq: Any, sample_rate: float | None = None, samples_per_symbol: float | None = None
     ) -> Prediction:
-        """What the network says of each frame of ``iq``, as ``task=predict`` does.
+        """What the network says of each frame of ``iq``, and of each emission, as ``task=predict`` does.
 
         Args:
             iq: samples, see above.
             sample_rate: in Hz, None = not known; held against the training's where symbols don't tell.
-            samples_per_symbol: None = as the network was trained; where it was trained at several, each frame is
-                searched for it.
+            samples_per_symbol: None = as the network was trained; where it was trained at several, each emission
+                is searched for it.
 
         Raises:
             UserError: for samples that are none, or frames that the network wasn't made for.
@@ -97,12 +104,48 @@ class Net:
         (2, [0, 128], (2, 2))
         """
         frames = self._cut(iq)
-        classifier = self.classifier(frames.frames.shape[-1], sample_rate, samples_per_symbol)
-        return self._answered(classifier, frames)
+        if int(frames.row[-1]) >= ROWS:
+            classifier = self.classifier(frames.frames.shape[-1], sample_rate, samples_per_symbol)
+            return self._answered(classifier, frames)
+        return self._heard(frames, sample_rate, samples_per_symbol)
+
+    def _heard(self, cut_frames: Cut, sample_rate: float | None, samples_per_symbol: float | None) -> Prediction:
+        """Each row as a recording, whose emissions share a symbol rate and get a verdict."""
+        length = cut_frames.frames.shape[-1]
+        classifier = self.classifier(length, sample_rate, samples_per_symbol)
+        rates = own_rates(self._parts.loaded, classifier.representation)
+        if rates is not None:
+            classifier = self.classifier(length, sample_rate)
+        stated = samples_per_symbol or self._trained.samples_per_symbol
+        source = Held(cut_frames, stated, sample_rate or self._trained.sample_rate)
+        with as_arguments():
+            heard = EmissionFrames(source, rates, GIVEN if samples_per_symbol else OF_TRAINING)
+        order = np.arange(len(heard.place))
+        told = heard.samples_per_symbol_of(order)
+        told = None if told is None else told.to(self._device)
+        parts = np.split(order, range(BATCH, len(order), BATCH))
+        answer = self._answered(
+            classifier, Cut(None, heard.file_index, heard.start), (heard.read(part) for part in parts), told
+        )
+        verdicts = verdicts_of(
+            heard, answer.modulation_probability, answer.snr_probability, self.modulations, self.snrs,
+            self._calibration, heard.names, [sample_rate] * len(heard.names),
+        )  # fmt: skip
+        return replace(answer, verdicts=verdicts)
 
     @torch.inference_mode()
-    def _answered(self, classifier: Classifier, frames: Cut) -> Prediction:
-        rows = [probabilities(classifier(part.to(self._device))) for part in frames.frames.split(BATCH)]
+    def _answered(
+        self,
+        classifier: Classifier,
+        frames: Cut,
+        parts: Iterable[torch.Tensor] | None = None,
+        rates: torch.Tensor | None = None,
+    ) -> Prediction:
+        parts = frames.frames.split(BATCH) if parts is None else parts
+        rates = repeat(None) if rates is None else rates.split(BATCH)
+        rows = [
+            probabilities(classifier(part.to(self._device), own)) for part, own in zip(parts, rates, strict=False)
+        ]
         modulation, snr = (torch.cat(column).cpu().numpy() for column in zip(*rows, strict=True))
         return Prediction(self.modulations, self.snrs, modulation, snr, frames.row, frames.start)
 
@@ -170,7 +213,7 @@ def as_arguments() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise UserError(str(error).replace("dataset.", "")) from None
+        raise UserError(str(error).replace("dataset.path", "iq").replace("dataset.", "")) from None
 
 
 def usable(device: str) -> torch.device:

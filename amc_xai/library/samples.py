@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from amc_xai.data.contracts import Origin
 from amc_xai.data.recordings.cutting import starts_within
 from amc_xai.data.recordings.values import MOST
 from amc_xai.errors import UserError
@@ -15,12 +16,33 @@ SHAPES = "give complex samples (L,) or (n, L), or I and Q as floats, (2, L) or (
 class Cut(NamedTuple):
     """N frames, and where they are from."""
 
-    frames: torch.Tensor
-    """float32 (N, 2, L), I and Q."""
+    frames: torch.Tensor | None
+    """float32 (N, 2, L), I and Q; None where they are read part by part."""
     row: np.ndarray
     """int64 (N,): of which recording, 0 where there is one."""
     start: np.ndarray
     """int64 (N,): its first sample there."""
+
+
+class Held:
+    """Rows of frames as a source of recordings (:class:`amc_xai.data.FrameSource`), one a row."""
+
+    snr_definition = None
+
+    def __init__(self, frames: Cut, samples_per_symbol: float | None, sample_rate: float | None):
+        self._frames = frames.frames
+        self.frame_length = frames.frames.shape[-1]
+        self.samples_per_symbol, self.sample_rate = samples_per_symbol, sample_rate
+        self.modulations: list[str] = []
+        self.snrs: list[float] = []
+        self.modulation_index = self.snr_index = np.full(len(frames.row), -1)
+        self.file_index = frames.row
+        self.names = [f"row {row}" for row in range(int(frames.row[-1]) + 1)]
+        self.origin = Origin(frames.row, frames.start, self.frame_length)
+
+    def read(self, indices: np.ndarray) -> torch.Tensor:
+        """Frames (n, 2, L) float32."""
+        return self._frames[torch.from_numpy(np.asarray(indices))]
 
 
 def cut(iq: Any, shortest: int | None, longest: int | None) -> Cut:

@@ -34,6 +34,7 @@ from amc_xai.report.players import by_symbols, channels_figure, drops_figure, fe
 from amc_xai.report.run_files import read_history, read_pis, run_folder_of
 from amc_xai.report.stress import read_stress, stress_figure
 from amc_xai.report.style import decibels, es_n0_of, snr_label, write_figure
+from amc_xai.report.verdicts import verdict_figures
 from amc_xai.report.worked import CHANGED, WORKED, counterfactual_figure, read_archive, worked_figure
 
 
@@ -52,7 +53,8 @@ def draw_figures(run_folder: str | Path) -> list[Path]:
     attribution_by_snr (with ``_<channel>`` appended if there are several), of sequences
     attribution_samples_<method>, of points attribution_points_<method>; ``attribution.csv``,
     ``attribution_curves.npz``, ``sanity.csv`` and ``pis_vs_attribution.csv`` the figures of how far maps can be
-    trusted; ``inspection.npz`` with ``inspection.json`` those named inspection_<what>. Each file is written by
+    trusted; ``verdicts.npz`` those named verdicts_<recording> and symbols_of_verdicts; ``inspection.npz`` with
+    ``inspection.json`` those named inspection_<what>. Each file is written by
     write-then-rename. Raises ``UserError`` if the folder is missing or a file in it is broken.
     """
     folder = run_folder_of(run_folder)
@@ -93,6 +95,7 @@ def build_figures(folder: Path) -> Iterator[tuple[str, Figure]]:
         if len(gallery.snr):
             yield from _gallery_figures(gallery, definition)
     yield from _attribution_figures(folder)
+    yield from verdict_figures(folder)
     if (folder / ARRAYS).exists():
         yield from inspection_figures(read_inspection(folder))
 

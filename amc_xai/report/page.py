@@ -24,13 +24,15 @@ from amc_xai.report.page_players import flow_table, player_sections
 from amc_xai.report.run_files import NOTE, TEXT_COLUMNS, PisRow, read_pis, run_folder_of
 from amc_xai.report.style import TASKS, decibels, es_n0_of, snr_label, snr_name
 from amc_xai.report.table import HEADLINE, percent, percent_interval
+from amc_xai.report.verdicts import VERDICTS, verdict_table
 from amc_xai.signal.snr import decibels_a_label, es_n0_in_words
 
 
 def write_page(run_folder: str | Path) -> Path:
     """Write ``report.html`` into ``run_folder`` by write-then-rename and return its path.
 
-    It opens with what the tables say in sentences. Then come the headline numbers (with ``anchors.csv`` those of
+    It opens with what the tables say in sentences, or with the verdicts on recordings.
+    Then come the headline numbers (with ``anchors.csv`` those of
     classical methods beside them), the figures that lie in ``figures/`` (draw them first, with ``draw_figures``),
     those that answer why before the others, with the flows that masks drive (``flows.csv``), the tables by SNR, by
     class, of channels, of masking and of attribution, what an inspection found, and the overrides of
@@ -42,7 +44,8 @@ def write_page(run_folder: str | Path) -> Path:
     pis = read_pis(folder / "pis.csv") if (folder / "pis.csv").exists() else []
     why, others = pictures(folder / "figures")
     inspected = read_about(folder) if (folder / ABOUT).exists() else None
-    if metrics is None and not pis and not why and not others and inspected is None:
+    nothing = metrics is None and not pis and not why and not others and inspected is None
+    if nothing and not (folder / VERDICTS).exists():
         raise UserError(
             f"run_folder: '{folder}' holds nothing to report on; "
             "a report needs metrics.json, pis.csv or figures/*.png."
@@ -50,6 +53,7 @@ def write_page(run_folder: str | Path) -> Path:
     said = "".join(f"<li>{escape(sentence, quote=False)}</li>" for sentence in sentences(folder))
     sections = [section("In short", f"<ul class=answers>{said}</ul>" if said else "")]
     sections += before_figures(inspected) if inspected else []
+    sections.append(section("Verdicts", verdict_table(folder)))
     if metrics is not None:
         anchors = read_anchors(folder / "anchors.csv") if (folder / "anchors.csv").exists() else []
         gains = [gain_sentence(folder, task) for task in TASKS] if anchors else []

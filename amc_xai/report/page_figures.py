@@ -25,6 +25,9 @@ CAPTIONS = {
     "channels_by_class": "Accuracy lost when a channel is another frame's, by true modulation; hatched: not told "
     "from 0.",
     "channels_by_snr": "Accuracy lost when a channel is another frame's, by true SNR; hatched: not told from 0.",
+    "verdicts": "A recording over time, and the verdict on each emission in it.",
+    "symbols_of_verdicts": "The symbols of one frame of each emission. Vermilion speaks for the answer against "
+    "its runner-up, blue for the runner-up (Integrated Gradients, summed over channels); grey: not known.",
     "inspection_power": "Power of the frames: by class, and one by one.",
     "inspection_values": "How large I and Q are. A pile at the right end is clipping; a spread over many decades, "
     "bytes read as another type than they were written.",

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 ASSUMED_DEFINITION = "es_n0"
 
 
-def settle(source: FrameSource, loaded: dict[str, Any] | None, key: str) -> Facts:
+def settle(source: FrameSource, loaded: dict[str, Any] | None, key: str, heard: bool = False) -> Facts:
     """The facts that the representation is built from; ``source`` states them from now on.
 
     What the source doesn't know is taken from the checkpoint, if there is one. SNR labels whose meaning nobody
@@ -27,6 +27,7 @@ def settle(source: FrameSource, loaded: dict[str, Any] | None, key: str) -> Fact
         source: of the frames that the network is to see.
         loaded: the checkpoint's content, or None.
         key: what named it, ``checkpoint`` or ``resume``.
+        heard: the symbol rate of each emission is looked for by whoever asks, who says what it found.
 
     Raises:
         UserError: if the source knows what contradicts the checkpoint.
@@ -48,7 +49,7 @@ def settle(source: FrameSource, loaded: dict[str, Any] | None, key: str) -> Fact
                 "dataset.samples_per_symbol is not known; taken as %g, which the network was trained at",
                 trained.samples_per_symbol,
             )
-    if said := said_before_work(source, trained.samples_per_symbol):
+    if not heard and (said := said_before_work(source, trained.samples_per_symbol)):
         log.warning("%s", said)
     known = completed(own, trained)
     if known.snr_definition is None and source.snrs:
@@ -101,6 +102,12 @@ def trained_facts(loaded: dict[str, Any]) -> Facts:
     told.append(loaded["config"].get("dataset", {}))
     symbols = next((part["samples_per_symbol"] for part in told if part.get("samples_per_symbol")), None)
     return Facts(loaded.get("frame_length"), symbols, None, loaded.get("snr_definition"))
+
+
+def trained_rates(loaded: dict[str, Any]) -> tuple[float, float] | None:
+    """The lowest and highest samples a symbol of a checkpoint's training; None = one number, or not known."""
+    own = loaded["config"].get("dataset", {}).get("samples_per_symbol")
+    return (float(own[0]), float(own[1])) if isinstance(own, list) and own[0] < own[1] else None
 
 
 def told(make: Callable, facts: Facts) -> Callable:

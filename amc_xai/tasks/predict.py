@@ -2,47 +2,78 @@
 
 import csv
 import logging
+from dataclasses import replace
 
 import numpy as np
 
 from amc_xai.data import evaluation_loader
+from amc_xai.errors import UserError, guess
 from amc_xai.evaluation.inference import predict
 from amc_xai.evaluation.predictions import Predictions
 from amc_xai.files import replacing
 from amc_xai.parts import Parts
 from amc_xai.progress import progress
-from amc_xai.tasks.facts import settle
+from amc_xai.tasks.facts import settle, trained_rates
 from amc_xai.tasks.next_step import after_prediction
+from amc_xai.tasks.verdict_pictures import save_pictures
+from amc_xai.tasks.verdicts import ANNOTATIONS, is_heard, leave_verdicts, own_rates
 from amc_xai.tasks.workbench import load_weights, make_classifier
 from amc_xai.training import make_accelerator
+from amc_xai.verdicts import GIVEN, OF_TRAINING, EmissionFrames
 
 log = logging.getLogger(__name__)
 FILES = 10  # whose verdicts are printed
 
 
-def run(parts: Parts, name: str = "predict", needs_checkpoint: bool = True) -> None:
-    """Predict every frame of ``dataset``; leaves ``predictions.npz`` and ``predictions.csv``."""
+def run(parts: Parts, name: str = "predict", needs_checkpoint: bool = True, annotations: str = "run") -> None:
+    """Predict every frame of ``dataset``; leaves ``predictions.npz`` and ``predictions.csv``.
+
+    Of recordings each emission gets one verdict as well: ``verdicts.jsonl``, a page, and SigMF annotations
+    (``annotations``: ``run`` = in the run folder, ``beside`` the recordings, ``none``).
+    """
+    if annotations not in ANNOTATIONS:
+        raise UserError(
+            f"task.annotations must be one of {', '.join(ANNOTATIONS)}, not {annotations!r}"
+            f"{guess(str(annotations), ANNOTATIONS)}"
+        )
     options = parts.make["trainer"]
     accelerator = make_accelerator(parts.config["device"], options.precision)
     source = parts.make["dataset"]()
     modulations, snrs = parts.loaded["modulations"], parts.loaded["snrs"]
-    facts = settle(source, parts.loaded, "checkpoint")
-    classifier = make_classifier(parts, facts, modulations, snrs)
+    stated = source.samples_per_symbol is not None
+    searched = is_heard(source) and trained_rates(parts.loaded) is not None
+    facts = settle(source, parts.loaded, "checkpoint", heard=searched)
+    classifier = make_classifier(
+        parts, replace(facts, samples_per_symbol=None) if searched else facts, modulations, snrs
+    )
     load_weights(classifier, parts)
     # A label that the network doesn't know is no obstacle here: it counts as unknown.
     source.modulation_index = known_labels(source.modulation_index, source.modulations, modulations)
     source.snr_index = known_labels(source.snr_index, source.snrs, snrs)
     source.modulations, source.snrs = list(modulations), list(snrs)
-    frames = np.arange(len(source.modulation_index))
-    loader = accelerator.prepare(evaluation_loader(source, frames, options.batch_size))
+    heard = None
+    if is_heard(source):
+        rates = own_rates(parts.loaded, classifier.representation)
+        heard = EmissionFrames(source, rates, GIVEN if stated else OF_TRAINING)
+    asked = source if heard is None else heard
+    frames = np.arange(len(asked.modulation_index))
+    loader = accelerator.prepare(evaluation_loader(asked, frames, options.batch_size))
     classifier.to(accelerator.device)
     predictions = predict(classifier, progress(loader, "predicting", 0, len(loader)), accelerator)
     if accelerator.is_main_process:
         predictions.save(parts.folder / "predictions.npz")
         path = parts.folder / "predictions.csv"
-        write_csv(path, predictions, source, parts.config["dataset"].get("path"))
-        for line in verdict(predictions, source):
-            log.info("%s", line)
+        write_csv(path, predictions, asked, parts.config["dataset"].get("path"))
+        if heard is not None:
+            found = leave_verdicts(parts, source, heard, predictions, annotations)
+            save_pictures(parts.folder, classifier, source, heard, predictions, found)
+            from amc_xai.report import draw_figures, write_page
+
+            draw_figures(parts.folder)
+            path = write_page(parts.folder)
+        else:
+            for line in verdict(predictions, source):
+                log.info("%s", line)
         log.info("%d frames; open %s", len(predictions), path)
         after_prediction(parts, hasattr(source, "image_shape"))
 

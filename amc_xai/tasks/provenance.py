@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from amc_xai import __version__
+from amc_xai.builtin import resolved
 from amc_xai.files import replacing
 from amc_xai.report.run_files import read_history
 from amc_xai.tasks.workbench import Workbench, device_text
@@ -25,7 +26,7 @@ def provenance(bench: Workbench, indices: np.ndarray) -> dict[str, Any]:
     """Version, seeds, dataset, checkpoint with its hash, device and training time of a test on these frames."""
     config = bench.parts.config
     named = config["checkpoint"]
-    checkpoint = Path(named) if named else bench.parts.folder / "checkpoints" / "best.pt"
+    checkpoint = resolved(named, "checkpoint") if named else bench.parts.folder / "checkpoints" / "best.pt"
     history = checkpoint.parent.parent / "history.jsonl"
     epochs = read_history(history) if history.is_file() else []
     return {

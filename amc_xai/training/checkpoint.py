@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from amc_xai import builtin
 from amc_xai.errors import UserError
 from amc_xai.files import replacing
 
@@ -15,13 +16,13 @@ def save_checkpoint(path: Path, state: dict) -> None:
 
 
 def load_checkpoint(path: str | Path, key: str = "checkpoint") -> dict:
-    """Read a checkpoint onto the CPU.
+    """Read a checkpoint onto the CPU; ``builtin`` names the one that comes with the package.
 
     Raises:
         UserError: naming ``key``, if the file is absent or is no checkpoint of this package; for ``resume``, if it
             lacks what a training needs to go on.
     """
-    path, name = Path(path), "last.pt" if key == "resume" else "best.pt"
+    path, name = builtin.resolved(path, key), "last.pt" if key == "resume" else "best.pt"
     if path.is_dir():
         raise UserError(f"{key}: {path} is a folder; name the file, such as {path}/checkpoints/{name}")
     if not path.is_file():

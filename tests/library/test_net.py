@@ -1,10 +1,13 @@
 """A network from Python: the answers of ``task=predict``, whatever form the samples come in."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 import amc_xai
+from amc_xai import builtin
 from amc_xai.errors import UserError
 from amc_xai.evaluation.predictions import Predictions
 from amc_xai.explain.attribution import Occlusion
@@ -53,6 +56,34 @@ def test_where_samples_a_symbol_differ_frames_are_searched_as_by_the_task(record
         expected = Predictions.load(done.folder / "predictions.npz").modulation_probability
         found = net.predict(recording, samples_per_symbol=rate).modulation_probability
         np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_verdicts_are_those_of_the_task(net, trained, recording, tmp_path, cli):
+    recording.tofile(tmp_path / "one.cf32")
+    given = ["task=predict", f"checkpoint={trained}/checkpoints/best.pt", "device=cpu", "dataset=recordings"]
+    done = cli(*given, f"dataset.path={tmp_path}/one.cf32", f"dataset.frame_length={LENGTH}")
+    expected = json.loads((done.folder / "verdicts.jsonl").read_text())
+    (found,) = net.predict(recording).verdicts
+    own = found.as_dict() | {"recording": "one.cf32"}
+    assert [name for name, _ in own["top"]] == [name for name, _ in expected.pop("top")] and own.pop("top")
+    assert own == pytest.approx(expected, abs=1e-4)
+    assert str(found) in str(net.predict(recording))
+    assert len(net.predict(np.stack([recording] * 3)).verdicts) == 3
+    assert not net.predict(np.stack([recording[:LENGTH]] * 33)).verdicts
+    with pytest.raises(UserError, match=r"^iq: all 5 frames hold zeros alone"):
+        net.predict(0 * recording)
+
+
+def test_the_package_network_is_the_default(trained, monkeypatch, tmp_path):
+    monkeypatch.setattr("amc_xai.builtin.FILE", trained / "checkpoints" / "best.pt")
+    assert amc_xai.load().modulations == ["BPSK", "QPSK"]
+    monkeypatch.setattr("amc_xai.builtin.FILE", tmp_path / "none.pt")
+    with pytest.raises(UserError, match=r"^checkpoint: this copy of amc_xai comes without a network"):
+        amc_xai.load()
+
+
+def test_the_package_network_is_small():
+    assert not builtin.FILE.is_file() or builtin.FILE.stat().st_size <= builtin.MOST_BYTES
 
 
 def test_form_of_the_samples_makes_no_difference(net, recording):

@@ -53,9 +53,35 @@ def write_whole_run(folder: Path, labels: dict[str, list] = LABELS) -> Path:
     _pictures(rng, folder, classes, snrs)
     _confusions(rng, folder, classes, snrs)
     _attribution(rng, folder)
+    write_verdicts(rng, folder, classes)
     epochs = [{"epoch": k, "learning_rate": 0.01 / (k + 1), **dict.fromkeys(LEARNED, 0.5)} for k in range(9)]
     (folder / "history.jsonl").write_text("".join(json.dumps(epoch) + "\n" for epoch in epochs))
     return folder
+
+
+def write_verdicts(rng: np.random.Generator, folder: Path, classes: list[str]) -> None:
+    """What ``task=predict`` leaves of a recording with six emissions, the last of them out of scope."""
+    name, starts = "<script>alert(1)</script> $\\alpha.cf32", np.arange(6) * 40_000
+    rows, arrays = [], {"recording_names": np.array([name]), "sample_rate": np.float64(1e6)}
+    for k, start in enumerate(starts.tolist()):
+        named = classes[k % len(classes)] if k < 5 else None
+        rows.append(
+            {"recording": name, "start": start, "stop": start + 20_000, "frames": 19, "modulation": named,
+             "probability": 0.9 if named else None, "top": [[classes[0], 0.9], [classes[-1], 0.1]], "snr_db": -1.2,
+             "snr_low": -3.0, "snr_high": 1.0, "samples_per_symbol": 8.02 if named else None, "symbol_rate": 1e5,
+             "out_of_scope": None if named else "two signals at once, in bands of their own"}
+        )  # fmt: skip
+        arrays[f"symbols_{k}"] = (rng.standard_normal((99, 2)) @ [1, 1j]).astype(np.complex64)
+        arrays[f"worth_{k}"] = rng.standard_normal(99) if k else np.full(99, np.nan)
+    (folder / "verdicts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    labels = [row["modulation"] or "out of scope: two signals at once" for row in rows]
+    np.savez(
+        folder / "verdicts.npz", **arrays, power_0=rng.standard_normal((64, 300)),
+        edges_0=np.linspace(0, 240_000, 301), cut_start_0=starts, cut_stop_0=starts + 20_000,
+        cut_label_0=np.array(labels),
+        titles=np.array([f"{label}\nrather than {classes[-1]}, from sample {start:,}" for label, start in
+                         zip(labels, starts, strict=True)]),
+    )  # fmt: skip
 
 
 def _csv(path: Path, rows: list[dict]) -> None:

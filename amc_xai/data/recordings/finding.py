@@ -14,6 +14,7 @@ from amc_xai.errors import UserError
 
 log = logging.getLogger(__name__)
 ARCHIVE = ".sigmf"
+VERDICTS = f".verdicts{META}"
 WITH_HEADER = (META, COLLECTION, ARCHIVE, ".npy", ".wav")
 KINDS = f"{', '.join(WITH_HEADER)}, {', '.join(ENDINGS)}; others with dataset.datatype=ci16_le or the like"
 ELSEWHERE = {
@@ -119,8 +120,9 @@ def find_below(folder: Path) -> list[Path]:
         UserError: if there is none.
     """
     wanted = (*WITH_HEADER, *ENDINGS, *OPEN_ENDINGS)
-    # Names that begin with a dot are a system's own, or half written.
-    found = sorted(p for p in folder.rglob("*") if is_a(p, *wanted) and not p.name.startswith(".") and p.is_file())
+    # Names that begin with a dot are a system's own, or half written; what task=predict found is no recording.
+    there = (p for p in folder.rglob("*") if not p.name.startswith(".") and not p.name.endswith(VERDICTS))
+    found = sorted(p for p in there if is_a(p, *wanted) and p.is_file())
     if not found:
         raise UserError(f"dataset.path: {folder} holds no recording; these are read: {KINDS}")
     return found
