@@ -55,7 +55,7 @@ SAID = {
         ["representation=mcldnn"],
         "representation: there is no mcldnn; choose from *; it is a choice of another group: backbone=mcldnn",
     ),
-    "a misspelt task": (["task=trian"], "task: there is no trian (did you mean train?); choose from claims, *"),
+    "a misspelt task": (["task=trian"], "task: there is no trian (did you mean train?); choose from calibrate, *"),
     "a word for a number": (["trainer.epochs=abc"], "trainer.epochs must be a whole number, not 'abc'"),
     "several values": (
         ["seed=0,1"],

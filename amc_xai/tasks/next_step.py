@@ -66,7 +66,7 @@ def after_explanation(bench: Workbench) -> None:
         method = "occlusion" if backbone.endswith(".Cumulants") else "integrated_gradients"
         again = otherwise(parts, "attribution", "tracker")
         say_next("with maps", "task=explain", *again, *told(parts, "task.part"), f"attribution={method}")
-    elif set(parts.loaded["modulations"]) <= set(MODULATIONS) and not hasattr(bench.source, "image_shape"):
+    elif set(bench.classifier.modulations) <= set(MODULATIONS) and not hasattr(bench.source, "image_shape"):
         say_next("what breaks this network", "task=stress", checkpoint)
     else:
         say_next("the accuracy on all of these frames", "task=evaluate", *otherwise(parts), "task.part=all")

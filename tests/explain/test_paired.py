@@ -114,3 +114,9 @@ def test_many_frames_are_drawn_in_parts_with_the_same_result(monkeypatch):
     low, high = np.percentile(values[drawn].mean(1), [2.5, 97.5])
     monkeypatch.setattr("amc_xai.explain.paired._DRAWN", 1300)
     assert mean_interval(values, 4) == pytest.approx((values.mean(), low, high), abs=1e-12)
+
+
+def test_a_whole_number_missed_by_a_rounding_error_counts_as_one():
+    values, group = np.array([0.0, 0.0, 1.0, 0.0]), np.array([0, 0, 1, 1])
+    off = values + np.array([1e-17, -5e-17, -2e-16, 1e-16])
+    np.testing.assert_array_equal(mean_difference(off, group, 2, 0), mean_difference(values, group, 2, 0))
