@@ -2,7 +2,6 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -10,10 +9,8 @@ from amc_xai.report.attribution_files import title_of
 from amc_xai.report.attribution_maps import TASKS, signed_brightness
 from amc_xai.report.constellations import caption, chosen_frames
 from amc_xai.report.gallery import Gallery
-from amc_xai.report.style import BLUE, MUTED, VERMILION, new_figure, snr_note, styled
+from amc_xai.report.style import BLUE, MUTED, SIGNED_POINTS, VERMILION, new_figure, snr_note, styled
 
-# A point of no attribution must show on white.
-_POINTS = LinearSegmentedColormap.from_list("points", [BLUE, "#d3d7de", VERMILION])
 SHOWN = 3  # constellations a task
 
 
@@ -76,7 +73,7 @@ def _points(axes: Axes, points: np.ndarray, scores: np.ndarray, gid: str) -> Non
     axes.scatter(
         *points[:, order],
         c=scores[order],
-        cmap=_POINTS,
+        cmap=SIGNED_POINTS,
         vmin=-1,
         vmax=1,
         s=9,

@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from amc_xai.files import replacing
@@ -23,6 +24,8 @@ LOUD = (1.0, 0.16, 0.75)  # masked pixels: the one hue in a grey picture
 
 # Okabe and Ito's colours, told apart with every common form of colour blindness.
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
+# Points that speak against and for an answer; one that says nothing must show on white.
+SIGNED_POINTS = LinearSegmentedColormap.from_list("signed_points", [BLUE, "#d3d7de", VERMILION])
 SERIES = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C7A00")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # one fewer than colours, so that pairs repeat late
 TASKS = ("modulation", "snr", "joint")

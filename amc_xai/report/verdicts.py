@@ -13,7 +13,7 @@ from amc_xai.errors import UserError
 from amc_xai.report.inspection_files import RecordingPicture
 from amc_xai.report.page_parts import DASH, table
 from amc_xai.report.spectrogram import spectrogram_figure
-from amc_xai.report.style import BLUE, GRID, MUTED, VERMILION, new_figure, plain, styled
+from amc_xai.report.style import BLUE, GRID, MUTED, SIGNED_POINTS, VERMILION, new_figure, plain, styled
 
 VERDICTS, PICTURES = "verdicts.jsonl", "verdicts.npz"
 OF_RECORDINGS = ("power", "edges", "cut_start", "cut_stop", "cut_label")
@@ -62,7 +62,7 @@ def symbols_figure(titles: list[str], parts: list[tuple[np.ndarray, np.ndarray]]
     panels = figure.subplots(high, wide, squeeze=False)
     for axes, title, (symbols, worth) in zip(panels.flat, titles, parts, strict=False):
         reach = float(np.quantile(np.abs(worth), LARGEST)) if np.isfinite(worth).all() and len(worth) else 0.0
-        colours = {"c": worth, "cmap": "RdBu_r", "vmin": -reach, "vmax": reach} if reach > 0 else {"c": MUTED}
+        colours = {"c": worth, "cmap": SIGNED_POINTS, "vmin": -reach, "vmax": reach} if reach > 0 else {"c": MUTED}
         axes.scatter(symbols.real, symbols.imag, s=12, linewidths=0.3, edgecolors=MUTED, gid="symbols", **colours)
         largest = 1.1 * float(np.abs(symbols).max(initial=1e-6))
         axes.set(xlim=(-largest, largest), ylim=(-largest, largest), aspect="equal", xticks=[], yticks=[])
