@@ -43,8 +43,9 @@ def test_the_notebook_goes_from_a_recording_to_a_verdict_to_its_reason(tmp_path,
         if cell.cell_type == "code"
     }
     verdict, changed = said["print(answer)"], said["print(net.predict(changed.astype(np.complex64)))"]
-    assert verdict.count(": QPSK (") == len(verdict.splitlines()) == 4 and verdict.count(" 20 dB") == 4
-    assert changed.count(": BPSK (") == len(changed.splitlines()) == 4
+    assert verdict.startswith("row 0, samples 0 to 4,096: QPSK, ") and "; SNR 20 dB (" in verdict
+    assert changed.startswith("row 0, samples 0 to 4,096: BPSK, ")
+    assert len(verdict.splitlines()) == len(changed.splitlines()) == 1
     assert (tmp_path / "recording.cf32").stat().st_size == 8 * 600 * 8
 
 
