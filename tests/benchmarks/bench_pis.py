@@ -17,6 +17,8 @@ import time
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from amc_xai.__main__ import config_folder
@@ -99,14 +101,17 @@ def test_cost_over_the_forward_passes(benchmark, device, size, control):
         )
 
 
-def test_cost_of_an_explanation_as_it_comes(benchmark, tmp_path):
+def test_cost_of_an_explanation_as_it_comes(benchmark, tmp_path, monkeypatch):
     train = ["dataset.frames_per_cell=40", "trainer.epochs=1", "task.explain_after=false", "limits=none"]
     command = [sys.executable, "-m", "amc_xai", *train, "device=cpu", f"hydra.run.dir={tmp_path / 'trained'}"]
     subprocess.run(command, check=True, capture_output=True)
     given = ["task=explain", "device=cpu", f"checkpoint={tmp_path / 'trained' / 'checkpoints' / 'best.pt'}"]
     given += ["dataset.frames_per_cell=300", "split.ratios=[0.8,0.1,0.1]"]  # 1,080 to be tested, 1,000 explained
     with initialize_config_dir(config_folder(), job_name="amc_xai"):
-        parts = make_parts(compose("config", given), tmp_path, [])
+        cfg = compose("config", given, return_hydra_config=True)
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)  # a checkpoint asks which groups were given
+    HydraConfig.instance().set_config(cfg)
+    parts = make_parts(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), tmp_path, given)
     seen, networks = [], []
 
     def count(module, inputs) -> None:
