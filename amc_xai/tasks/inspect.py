@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 
-from amc_xai.data import Facts
+from amc_xai.data import Facts, Recordings
 from amc_xai.data.findings import warnings_about
 from amc_xai.data.inspection import chunks_of, scan
 from amc_xai.errors import UserError
@@ -47,7 +47,8 @@ def run(parts: Parts, name: str = "inspect", needs_checkpoint: bool = False) -> 
     draw(source, statistics.finite, parts)
     draw_figures(parts.folder)
     log.info("open %s", write_page(parts.folder))
-    after_inspection(parts, bool(((source.modulation_index >= 0) & (source.snr_index >= 0)).any()))
+    labelled = bool(((source.modulation_index >= 0) & (source.snr_index >= 0)).any())
+    after_inspection(parts, labelled, isinstance(source, Recordings))
 
 
 def in_lines(about: dict) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
+from amc_xai import builtin
 from amc_xai.parts import Parts
 from amc_xai.signal.classes import MODULATIONS
 from amc_xai.signatures import TRUST
@@ -92,11 +93,15 @@ def after_stress(
     )  # fmt: skip
 
 
-def after_inspection(parts: Parts, labelled: bool) -> None:
-    """A source was looked at; ``labelled``: its frames have both labels."""
+def after_inspection(parts: Parts, labelled: bool, recorded: bool) -> None:
+    """A source was looked at; ``labelled``: its frames have both labels; ``recorded``: they are recordings'."""
     given = told(parts, *OF_THE_DATA)
     if labelled:
         say_next("a network on these frames", *given)
+    elif recorded:
+        # Cut into frames as that network takes them.
+        given = [o for o in given if not is_of(o, "dataset.frame_length")]
+        say_next("what they are", "task=predict", f"checkpoint={builtin.NAME}", *given)
     else:
         say_next(
             "what a trained network says of them (RUN is its run folder)",

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import amc_xai
-from amc_xai import builtin
 from amc_xai.errors import UserError
 from amc_xai.evaluation.predictions import Predictions
 from amc_xai.explain.attribution import Occlusion
@@ -80,10 +79,6 @@ def test_the_package_network_is_the_default(trained, monkeypatch, tmp_path):
     monkeypatch.setattr("amc_xai.builtin.FILE", tmp_path / "none.pt")
     with pytest.raises(UserError, match=r"^checkpoint: this copy of amc_xai comes without a network"):
         amc_xai.load()
-
-
-def test_the_package_network_is_small():
-    assert not builtin.FILE.is_file() or builtin.FILE.stat().st_size <= builtin.MOST_BYTES
 
 
 def test_form_of_the_samples_makes_no_difference(net, recording):

@@ -3,6 +3,7 @@
 import re
 import shlex
 
+import numpy as np
 import pytest
 
 from amc_xai.tasks import next_step
@@ -70,12 +71,21 @@ def test_limits_and_inspection_lead_to_a_training_on_the_same_frames(cli, brough
     assert run(cli, [*command_of(looked), "task.explain_after=false"]).code == 0
 
 
-def test_frames_without_labels_are_for_a_trained_network(cli, brought, trained):
-    data = ["dataset=recordings", f"dataset.path={brought}/recordings", "dataset.frame_length=128"]
+def test_recordings_without_labels_are_for_the_network_of_the_package(cli, brought):
+    data = ["dataset=recordings", f"dataset.path={brought}/recordings"]
+    given = command_of(cli("task=inspect", *data, "dataset.frame_length=128"))
+    assert given == ["task=predict", "checkpoint=builtin", *data]
+    said = cli(*given, "dataset.frame_length=256")  # these are short
+    assert command_of(said) == ["task=inspect", *data, "dataset.frame_length=256"]
+
+
+def test_other_frames_without_labels_are_for_a_trained_network(cli, trained, tmp_path):
+    frames = np.random.default_rng(0).standard_normal((20, 128, 2)).astype(np.float32)
+    np.savez(tmp_path / "frames.npz", X=frames)
+    data = ["dataset=arrays", f"dataset.path={tmp_path}/frames.npz", "dataset.y=null", "dataset.snr=null"]
     given = command_of(cli("task=inspect", *data))
     assert given == ["task=predict", "checkpoint=RUN/checkpoints/best.pt", *data]
-    said = cli(*(o.replace("RUN", str(trained)) for o in given))
-    assert command_of(said) == ["task=inspect", *data]
+    assert cli(*(o.replace("RUN", str(trained)) for o in given)).code == 0
 
 
 @pytest.mark.parametrize("format", ["split", "sigmf", "npz", "images"])
